@@ -1,0 +1,1 @@
+"""Minutes: recording → transcript → speakers → minutes → documents."""

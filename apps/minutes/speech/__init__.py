@@ -1,0 +1,1 @@
+"""From a recording to a transcript with speakers: decode, voice activity, recognition, speakers, segments."""

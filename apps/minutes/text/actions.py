@@ -1,0 +1,567 @@
+"""Who does what until when: requests, assignments and promises of a conversation, each with its answer.
+
+A request counts with or without an audible answer; a promise counts when the speaker takes something home, not when a
+step of the meeting is announced. The owner is who was addressed, else who accepted, else nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.common.japanese.normalise import half_width, is_japanese
+from apps.minutes.text import plain, plain_en
+from apps.minutes.text.dues import Due, find_due, without_due
+from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
+from apps.minutes.text.moves import Move, Talk
+from apps.minutes.text.people import Named
+from apps.minutes.text.reasons import Reason
+
+REPLY_TURNS = 3
+_CALLED = re.compile(
+    r"^(?:さん|様|くん|君|ちゃん|氏|部長|課長|次長|係長|主任|室長|支店長|委員|取締役|リーダー|マネージャー|先生|代理)?(?:の)?"
+    r"(?:(?P<agent>のほう(?:で|から)?|の方(?:で|から)?|は|が|には|、|。|$|におかれましては|も)|(?P<ni>に(?=.{0,12}(?:お願い|担当|対応|頼|やって|して(?:もら|いただ))))|(?P<bare>(?=[一-鿿ァ-ヴーぁ-ん])(?![がにをとへのでもやか])))"
+)
+_RECIPIENT = re.compile(
+    r"^(?:さん|様|くん|氏|部長|課長|委員|取締役)?(?:に(?!(?:は|.{0,12}(?:お願い|担当|対応|頼)))|へ|と|から|宛|を|の(?!ほう|方))"
+)
+_FIRST_PERSON = re.compile(
+    r"(?:私|僕|俺|わたくし|わたし|自分)(?:が|で|から|のほうで|の方で|のほうから|の方から|も|は|、)?、?"
+)
+_TO_ME = re.compile(r"(?:私|僕|俺|わたくし|わたし)(?=に|へ|まで|宛)")
+_IMPLICIT_OWNER = re.compile(
+    r"(?:こちら|うち|当方)(?:の[一-鿿ァ-ヴー]{1,6})?(?:が|で|から|のほうで|の方で|のほうから|の方から|も|は|、)、?"
+)
+_SEPARATE = re.compile(
+    r"^(?:それから|それと|あと|また|加えて|次に|もう一つ|もう一点|さらに|also|and then|second)", re.I
+)
+_NOT_AGENTIVE = re.compile(
+    r"(?:なり|あり|い|でき|来|届き|終わり|始まり|決まり|かかり|出|増え|減り|下がり|上がり|変わり|入り)ます"
+)
+_APPROVES = re.compile(
+    r"(?:それ|これ|そちら|こちら|その(?:方向|形|線|方針|案|日程))で(?:進め|お願い|やって|行って|いって|結構)"
+)
+_CALL = re.compile(r"^(?:あ、?)?[^、。はをがにで]{1,6}(?:さん|くん|君|様|委員|部長|課長)、")
+_OPEN_CALL = re.compile(r"(?:誰か|どなたか|だれか)(?:が|に)?、?")
+_BARE_DEED = re.compile(r"^(?:やる|する|対応する|行う|進める|お願いする|担当する|引き受ける)?$")
+_ASKS_WHAT = re.compile(
+    r"どう|どの|どちら|どこ|誰|だれ|いつ|何|なに|いくら|\b(?:what|which|who|how|when|where)\b", re.IGNORECASE
+)
+_THIRD_PARTY = re.compile(r"[^、。]{2,}(?:は|が)(?!いつ|何)")
+_TELLS = re.compile(r"(?:報告|説明|発表|紹介|回答|共有|提案)(?:を)?(?:し|いたし|致し|させていただき)ます")
+_WANT_OUTCOME = re.compile(r"(?:ように|よう)(?:に)?お願い|気を付け|気をつけ|注意|心がけ|ご了承|ご理解|ご容赦|徹底")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the others reply to a request."""
+
+    moves: tuple[Move, ...] = ()
+    speaker: str | None = None
+    declined: bool = False
+    volunteered: bool = False
+
+
+def find_actions(talk: Talk) -> list[Found]:
+    """All action items in order; later sentences that only complete an item are part of it."""
+    items: list[Found] = []
+    used: set[int] = set()
+    for move in talk.moves:
+        if move.index in used:
+            continue
+        found = _requested(move, talk, used) or _promised(move, talk, used)
+        if found is None:
+            continue
+        used |= {m.index for m in found.moves}
+        merged = _same_task(items, found, talk)
+        if merged is not None:
+            _merge(merged, found)
+        else:
+            items.append(found)
+    return [f for f in items if not _withdrawn(f, talk)]
+
+
+# ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def is_request(move: Move, talk: Talk) -> bool:
+    """Whether a sentence asks somebody to do something after the meeting."""
+    if not move.does("request") or move.does("opening", "dissent", "withdraw", "defer"):
+        return False
+    if move.does("reported", "hypothetical") and not move.named:
+        return False
+    text = half_width(move.text)
+    if _WANT_OUTCOME.search(text) and not move.named:
+        return False
+    if _APPROVES.search(text) or re.search(r"お願いする(?:形|こと|方向|方針|ルール)", text):
+        return False
+    if move.does("procedural"):
+        due = find_due(move.text, talk.base, None)
+        return due is not None and due.firm and not re.search(r"議事録に|記録に|記載", text)
+    return not _bare_courtesy(move)
+
+
+def _bare_courtesy(move: Move) -> bool:
+    """お願いします without anything asked for: an answer or a hand-over."""
+    rest = re.sub(r"お願い.*$|頼む.*$|頼みます.*$|please", "", move.text, flags=re.I)
+    for named in move.named:
+        rest = rest.replace(move.text[named.start : named.end], "")
+    rest = re.sub(r"さん|それで|じゃあ?|では|はい|よろしく|ええ|うん|それ|これ|、|。|\s|は|を|で|に|も", "", rest)
+    return len(rest) <= 1 and not move.dates
+
+
+def _hands_over(move: Move, talk: Talk) -> bool:
+    """全体の工程を高木さんお願いします + a report: the floor is given, nobody takes a task home."""
+    if (
+        find_due(move.text, talk.base, None)
+        or not re.search(r"お願い|頼", move.text)
+        or re.search(r"[てで](?:おいて)?(?:くだ|もら|いただ)", move.text)
+    ):
+        return False
+    reply = [m for m in talk.after(move, 1) if m.speaker != move.speaker]
+    told = [m for m in reply if len(m.text) >= 14 and not m.does("commit", "question", "request", "decline")]
+    accepted = any(m.does("accept") and len(m.text) > 3 and not m.does("commit") for m in reply[:1])
+    return bool(told) and not accepted and not any(m.does("strong_commit") for m in reply)
+
+
+def _requested(move: Move, talk: Talk, used: set[int]) -> Found | None:
+    if not is_request(move, talk) or _hands_over(move, talk):
+        return None
+    found = Found("action", "", move, [move])
+    parts = [move, *_continued(move, talk, used)]
+    found.cite(*parts)
+    answer = _answer(parts[-1], talk)
+    _set_owner(found, parts, answer, talk)
+    if _by_another(found, answer, talk):
+        if any(m.does("commit") for m in answer.moves) and answer.speaker:
+            found.reasons.append(Reason("owner_conflict", f"{found.owner} / {talk.speakers[answer.speaker].name}"))
+        else:
+            answer = Answer()
+    found.cite(*answer.moves)
+    _set_due(found, parts, list(answer.moves), talk)
+    found.text = _task(found, parts, talk)
+    return found if found.text else None
+
+
+def _by_another(found: Found, answer: Answer, talk: Talk) -> bool:
+    """The reply comes from somebody known who is not the owner: it answers something else."""
+    if answer.speaker is None or found.owner is None:
+        return False
+    who = talk.speakers[answer.speaker]
+    return who.known and who.name != found.owner and talk.people.resolve(who.name) is not None
+
+
+def _continued(move: Move, talk: Talk, used: set[int]) -> list[Move]:
+    """Sentences of the same turn that complete a request: its deadline, or a request with no object of its own."""
+    parts: list[Move] = []
+    for following in talk.after(move, 0):
+        if following.index in used or _SEPARATE.match(following.text):
+            break
+        if _only_due(following, talk) or (
+            is_request(following, talk) and not _addressee(following, talk) and _belongs(move, following)
+        ):
+            parts.append(following)
+        else:
+            break
+    return parts
+
+
+def _only_due(move: Move, talk: Talk) -> bool:
+    """金曜までに。 期限は十月二十三日です。 今週中で大丈夫です。"""
+    due = find_due(move.text, talk.base, None)
+    if due is None or move.does("next_meeting", "decide", "question"):
+        return False
+    rest = without_due(move.text, due)
+    return not subject_words(re.sub(r"期限|締め?切り?|納期|大丈夫|結構|お願い.*|です|due|deadline", "", rest))
+
+
+def _belongs(first: Move, second: Move) -> bool:
+    """Whether the second request is about the first one's object."""
+    if _poor(first.text) or _poor(second.text):
+        return True
+    return overlap(first.text, second.text) >= 0.5
+
+
+def _poor(text: str) -> bool:
+    """A request that names either no object or no deed: 報告書は小林さんにお願いします, 私に見せてください."""
+    if not is_japanese(text):
+        return not subject_words(text)
+    bare = plain.plain(text)
+    has_object = re.search(r"(?:を|は|も|[一-鿿ァ-ヴー]{2,}(?:なん|の件)|について)", bare) is not None
+    has_deed = re.search(r"[うくぐすつぬぶむる]$", bare) is not None
+    return not (has_object and has_deed and subject_words(bare))
+
+
+# ── promises ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _promised(move: Move, talk: Talk, used: set[int]) -> Found | None:
+    offered = _accepted_offer(move, talk)
+    if not offered and not _is_promise(move, talk):
+        return None
+    found = Found("action", "", move, [move])
+    parts = [move]
+    for following in talk.after(move, 0):
+        if following.index in used or not (_only_due(following, talk) or _bare_promise(following, talk)):
+            break
+        parts.append(following)
+    found.cite(*parts)
+    replies = [m for m in talk.after(parts[-1], 1) if m.speaker != move.speaker][:2]
+    due_replies = [m for m in replies if _reply_with_due(m, talk)]
+    found.cite(*(offered or due_replies))
+    identity = talk.speakers[move.speaker]
+    found.owner, found.owner_speaker = identity.name, move.speaker
+    if team := _own_team(move):
+        found.owner, found.owner_speaker = team.name, None
+    _doubt_identity(found, talk)
+    _set_due(found, parts, due_replies, talk)
+    found.text = _task(found, parts, talk)
+    return found if found.text else None
+
+
+def _is_promise(move: Move, talk: Talk) -> bool:
+    if not move.does("commit") or move.does(
+        "opening", "reported", "hypothetical", "withdraw", "dissent", "next_meeting", "negated", "decline"
+    ):
+        return False
+    if move.does("defer") and not move.does("strong_commit"):
+        return False
+    strong = move.does("strong_commit") or _own_team(move) is not None
+    if _no_task(move, talk) or move.does("question") or (move.does("decide") and not strong):
+        return False
+    due = find_due(move.text, talk.base, None)
+    if not strong and (
+        due is None or _NOT_AGENTIVE.search(move.text) or (not due.firm and _THIRD_PARTY.search(move.text))
+    ):
+        return False
+    return not (move.does("procedural") and due is None)
+
+
+def _no_task(move: Move, talk: Talk) -> bool:
+    """A state, or a step of this meeting; 月末までに報告します is a task all the same."""
+    if not move.does("not_a_task"):
+        return move.does("question")
+    due = find_due(move.text, talk.base, None)
+    return not (due and due.firm and _TELLS.search(move.text))
+
+
+_RESULTS = frozenset(("結果", "報告", "連絡", "回答", "共有", "results", "result", "report"))
+
+
+def _bare_promise(move: Move, talk: Talk) -> bool:
+    """やっておきます, 明日やるわ, 結果を報告します: a promise without an object of its own."""
+    if not move.does("commit") or _no_task(move, talk) or _SEPARATE.match(move.text):
+        return False
+    return not subject_nouns(without_due(move.text, find_due(move.text, talk.base, None))) - _RESULTS
+
+
+def _own_team(move: Move) -> Named | None:
+    """営業から連絡します: the department that the speaker answers for."""
+    for named in move.named:
+        after = move.text[named.end :]
+        if not named.known or not re.match(r"(?:さん)?(?:から|のほう(?:で|から)|の方(?:で|から)|で|が)", after):
+            continue
+        if re.search(r"(?:部|課|室|チーム|グループ|センター|支店)$", named.name) and move.does("commit"):
+            return named
+    return None
+
+
+def _reply_with_due(move: Move, talk: Talk) -> bool:
+    return (
+        move.does("accept", "request")
+        and not move.does("next_meeting", "topic")
+        and find_due(move.text, talk.base, None) is not None
+    )
+
+
+def _accepted_offer(move: Move, talk: Talk) -> list[Move]:
+    """The acceptance of 〜しておきましょうか; empty when there is none or it is declined."""
+    if not move.does("offer") or move.does("opening", "topic") or _ASKS_WHAT.search(move.text):
+        return []
+    replies = [m for m in talk.after(move, 1) if m.speaker != move.speaker]
+    if not replies or replies[0].does("decline") or not replies[0].does("accept", "request"):
+        return []
+    return replies[:1]
+
+
+# ── answers, owners, deadlines ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _answer(move: Move, talk: Talk) -> Answer:
+    """The reply to a request: acceptance by the next speaker, or a volunteer after a refusal or an open call."""
+    replies = [m for m in talk.after(move, REPLY_TURNS) if m.speaker != move.speaker]
+    if not replies or replies[0].sentence.turn > move.sentence.turn + 1:
+        return Answer()
+    first = [m for m in replies if m.sentence.turn == replies[0].sentence.turn]
+    declined = any(m.does("decline") for m in first[:2]) and not any(m.does("strong_commit") for m in first)
+    if declined or move.does("open_call"):
+        later = replies if move.does("open_call") and not declined else [m for m in replies if m not in first]
+        volunteers = [m for m in later if m.does("commit") and not m.does("not_a_task", "question", "decline")]
+        if volunteers:
+            turn = volunteers[0].sentence.turn
+            cited = [m for m in later if m.sentence.turn == turn and m.does("commit") and not m.does("question")]
+            return Answer(tuple(cited), volunteers[0].speaker, declined, True)
+        return Answer((), None, declined)
+    accepted = [m for m in first[:3] if m.does("accept", "commit") and not _own_business(m)]
+    if not accepted:
+        return Answer()
+    due = [m for m in first if find_due(m.text, talk.base, None) and m.does("commit")]
+    return Answer(tuple(dict.fromkeys(accepted + due)), accepted[0].speaker)
+
+
+def _own_business(move: Move) -> bool:
+    """A reply that goes on with something else."""
+    return move.does("question", "defer", "topic") and not move.does("accept", "strong_commit")
+
+
+def _addressee(move: Move, talk: Talk) -> Named | None:
+    """The person or department that a sentence asks: called, made the subject, or asked with に…お願いします."""
+    text, best = move.text, None
+    for named in move.named:
+        after = text[named.end :]
+        called = _CALLED.match(after) if is_japanese(text) else _called_en(text, named)
+        if not called or (is_japanese(text) and _RECIPIENT.match(after) and not called["ni"] and not called["agent"]):
+            continue
+        if talk.people.resolve(talk.name_of(move)) and named.name == talk.name_of(move):
+            continue
+        if best is None or (named.known and not best.known) or _is_person(named) > _is_person(best):
+            best = named
+    return best
+
+
+def _own_name(move: Move, talk: Talk) -> str | None:
+    """The asking speaker's own name where somebody else's must have been said: a slip of speech recognition."""
+    name = talk.name_of(move)
+    called = (n for n in move.named if n.name == name and _CALLED.match(move.text[n.end :]))
+    return name if next(called, None) and talk.people.resolve(name) else None
+
+
+def _called_en(text: str, named: Named) -> re.Match[str] | None:
+    """ "Tom, please …", "can you …, Tom", "Tom will …", "Tom to …"."""
+    before, after = text[: named.start], text[named.end :]
+    subject = re.match(
+        r"\s(?:to|will|can|could|should|is going to|needs to|has to|would you|please)\b|,|\?|\.|$", after
+    )
+    return subject if subject and not re.search(r"\b(?:with|to|from|for|by|ask|tell|and)\s$", before, re.I) else None
+
+
+def _is_person(named: Named) -> bool:
+    return re.search(r"(?:部|課|室|グループ|チーム|支店|センター|事務局|委員会)$", named.name) is None
+
+
+def _set_owner(found: Found, parts: Sequence[Move], answer: Answer, talk: Talk) -> None:
+    asked = next((a for m in parts if (a := _addressee(m, talk))), None) or _called_before(parts[0], talk)
+    if answer.volunteered and answer.speaker:
+        found.owner, found.owner_speaker = talk.speakers[answer.speaker].name, answer.speaker
+        _doubt_identity(found, talk)
+    elif asked is not None:
+        found.owner = asked.name
+        said = parts[0].text[asked.start : asked.end]
+        if not asked.known:
+            found.reasons.append(Reason("owner_unknown", asked.name))
+        elif not asked.sure:
+            found.reasons.append(Reason("owner_sound", asked.name, said))
+        if answer.declined:
+            found.reasons.append(Reason("declined"))
+    elif answer.speaker is not None:
+        found.owner, found.owner_speaker = talk.speakers[answer.speaker].name, answer.speaker
+        _doubt_identity(found, talk)
+        if (own := _own_name(parts[0], talk)) and own != found.owner:
+            found.reasons.append(Reason("owner_conflict", f"{own} / {found.owner}"))
+    else:
+        found.reasons.append(Reason("owner_missing"))
+
+
+def _called_before(move: Move, talk: Talk) -> Named | None:
+    """A person called in the sentence before, in the same turn: あ、坂本さん。課題管理表なんですけど …"""
+    for earlier in talk.before(move, 0)[:2]:
+        if earlier.does("accept", "decide") and not earlier.named:
+            continue
+        people = [
+            n
+            for n in earlier.named
+            if _is_person(n)
+            and re.match(r"(?:さん|くん|君|様|委員|部長|課長)?(?:[、。]|$|は|のほう|の方)", earlier.text[n.end :])
+        ]
+        if len({n.name for n in people}) == 1 and not earlier.does("request"):
+            return people[0]
+    return None
+
+
+def _doubt_identity(found: Found, talk: Talk) -> None:
+    if found.owner_speaker is None:
+        return
+    identity = talk.speakers[found.owner_speaker]
+    if identity.anonymous and not identity.known:
+        named = identity.name != next(m.sentence.speaker for m in talk.moves if m.speaker == found.owner_speaker)
+        found.reasons.append(Reason("owner_inferred" if named else "owner_anonymous", identity.name))
+
+
+def _set_due(found: Found, parts: Sequence[Move], answers: Sequence[Move], talk: Talk) -> None:
+    asked = [d for m in parts if (d := find_due(m.text, talk.base, next_meeting_day(talk)))]
+    answered = [d for m in answers if (d := find_due(m.text, talk.base, next_meeting_day(talk)))]
+    first = next((d for d in asked if d.firm), None) or next(iter(asked), None)
+    reply = next((d for d in answered if d.firm or not first), None)
+    found.due = _better(first, reply)
+    if first and reply and first.day and reply.day and first.day != reply.day and reply.firm:
+        found.due = reply
+        found.reasons.append(Reason("due_conflict", f"{first.text} / {reply.text}"))
+    if found.due:
+        found.reasons += found.due.reasons
+
+
+def _better(first: Due | None, reply: Due | None) -> Due | None:
+    """The request's deadline unless only the answer's can be resolved."""
+    if first is None or (first.day is None and reply is not None and reply.day is not None):
+        return reply
+    return first
+
+
+def next_meeting_day(talk: Talk):  # type: ignore[no-untyped-def]
+    """The day of the next meeting, if one is named."""
+    days = [
+        m.dates[0].day for m in talk.moves
+        if m.does("next_meeting") and m.dates and m.dates[0].day and m.dates[0].first == m.dates[0].day
+    ]  # fmt: skip
+    later = [d for d in days if talk.base is None or d > talk.base]
+    return later[-1] if later else None
+
+
+# ── the task in words ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _task(found: Found, parts: Sequence[Move], talk: Talk) -> str:
+    """The task as a clause without owner and deadline; an object that was not named comes from the sentence before."""
+    texts = [t for m in parts if not _only_due(m, talk) and (t := _clause(m, found, talk))]
+    text = texts[0] if texts else ""
+    for extra in texts[1:]:
+        if subject_words(extra) - subject_words(text) or not re.search(r"[うくぐすつぬぶむる]$", text):
+            text = f"{text}（{extra}）" if text else extra
+    if texts and not re.search(r"[うくぐすつぬぶむる）]$", text):
+        text = _with_deed(text, found)
+    found.quote = text
+    if not subject_words(text) or _needs_object(parts[0], text):
+        text = _with_antecedent(found, text, talk)
+    return text
+
+
+def _with_deed(text: str, found: Found) -> str:
+    """報告書 + 承知しました。十四日までに作ります → 報告書を作る: the answer says what is to be done with it."""
+    for move in found.moves:
+        if not (is_japanese(move.text) and move.does("commit") and move is not found.core):
+            continue
+        deed = plain.plain(re.sub(r"^.*(?:まで(?:に)?|中に|以内に)(?:は)?、?", "", move.text))
+        if 2 <= len(deed) <= 8 and not subject_nouns(deed) and re.search(r"[うくすつぬぶむる]$", deed):
+            return f"{text}を{deed}"
+    return text
+
+
+def _clause(move: Move, found: Found, talk: Talk) -> str:
+    text = move.text
+    due = find_due(text, talk.base, None)
+    text = _OPEN_CALL.sub("", _CALL.sub("", _from_vocative(without_due(text, due), found)))
+    text = _without_owner(text, move, found, talk)
+    if not is_japanese(text):
+        return plain_en.task_text(text)
+    text = re.sub(r"^(?:それ|これ)?まで(?:に)?(?:は)?、", "", _TO_ME.sub(talk.name_of(move), text))
+    text = _IMPLICIT_OWNER.sub("", _FIRST_PERSON.sub("", text)) if move.does("commit", "offer") else text
+    return plain.plain(text).strip("、 ")
+
+
+def _from_vocative(text: str, found: Found) -> str:
+    """まじか、由美さん、… starts at 由美さん: what comes before a call is a reaction to something else."""
+    at = (
+        re.search(rf"{re.escape(found.owner)}(?:さん|くん|君|ちゃん|委員)(?=、|[^にをへとのかや])", text)
+        if found.owner
+        else None
+    )
+    return text[at.start() :] if at and at.start() <= 8 and not re.search("[はをが]", text[: at.start()]) else text
+
+
+def _without_owner(text: str, move: Move, found: Found, talk: Talk) -> str:
+    for named in move.named:
+        if (
+            named.name != found.owner
+            and found.owner is not None
+            and not _called(text, move.text[named.start : named.end])
+        ):
+            continue
+        said = move.text[named.start : named.end]
+        if is_japanese(text):
+            suffix = r"(?:さん|様|くん|君|ちゃん|氏|部長|課長|次長|係長|主任|室長|支店長|委員|取締役|リーダー|マネージャー|先生|代理)?"
+            text = re.sub(
+                rf"(?:あ、?)?{re.escape(said)}{suffix}(?:のほうから|の方から|のほうで|の方で|のほう|の方|におかれましては|には|は|が|に(?=お願い|担当|頼)|も(?=、))?[、。]?\s?",
+                "", text, count=1,
+            )  # fmt: skip
+        else:
+            call = rf"^\s*(?:and |so |okay,? )?{re.escape(said)}\s*,?\s*|,?\s*{re.escape(said)}\s*(?=[?.!]?$)"
+            text = re.sub(call, "", text, flags=re.IGNORECASE)
+    return text
+
+
+def _called(text: str, said: str) -> bool:
+    """Whether the name stands at the start as a call: David, can you …; 田中さん、…"""
+    return re.match(rf"(?:and |so |okay,? |あ、?)?{re.escape(said)}(?:さん|くん|様|委員)?[,、]", text, re.I) is not None
+
+
+def _needs_object(move: Move, text: str) -> bool:
+    return is_japanese(text) and re.match(r"^(?:それ|これ|そちら|こちら|そこ|この件|その件|そのへん)", text) is not None
+
+
+def _with_antecedent(found: Found, text: str, talk: Talk) -> str:
+    """手配をお願いできますか → 手配（温度センサーを交換する）: what it is about was said just before."""
+    before = [
+        m for m in talk.before(found.core, 3)[:6]
+        if subject_words(m.text) and not m.does("opening", "next_meeting", "accept") and m not in found.moves
+    ]  # fmt: skip
+    if not before:
+        return text
+    source = next((m for m in before if subject_nouns(m.text) and not m.does("anaphora")), before[0])
+    found.refer(*before[: before.index(source) + 1])
+    if source.sentence.turn < found.core.sentence.turn - 1:
+        found.reasons.append(Reason("antecedent"))
+    about = plain.decision_text(source.text) if is_japanese(source.text) else plain_en.task_text(source.text)
+    bare = re.sub(r"^(?:それ|これ|そちら|こちら|その件|この件)(?:は|を|も|について)?、?", "", text)
+    bare = "" if _BARE_DEED.match(bare) else bare
+    return f"{bare}（{about}）" if bare else about
+
+
+# ── same task, withdrawn task ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _same_task(items: Sequence[Found], found: Found, talk: Talk) -> Found | None:
+    """An earlier item of which this is the answer or a repetition."""
+    for earlier in reversed(items[-6:]):
+        near = found.core.sentence.turn - earlier.moves[-1].sentence.turn
+        same_owner = earlier.owner == found.owner or earlier.owner is None or found.owner is None
+        if not same_owner:
+            continue
+        if overlap(earlier.quote or earlier.text, found.quote or found.text) >= 0.6:
+            return earlier
+        if near <= 1 and not subject_words(found.quote):
+            return earlier
+    return None
+
+
+def _merge(earlier: Found, later: Found) -> None:
+    earlier.cite(*later.moves)
+    earlier.refer(*later.context)
+    if earlier.owner is None and later.owner is not None:
+        earlier.owner, earlier.owner_speaker = later.owner, later.owner_speaker
+        earlier.reasons = [r for r in earlier.reasons if r.code != "owner_missing"]
+        earlier.reasons += [r for r in later.reasons if r.code.startswith("owner")]
+    if earlier.due is None or (earlier.due.day is None and later.due and later.due.day):
+        earlier.reasons = [r for r in earlier.reasons if not r.code.startswith("due")]
+        earlier.due = later.due
+        earlier.reasons += later.due.reasons if later.due else ()
+    if len(subject_words(later.text)) > len(subject_words(earlier.text)) and not later.moves[0].does("accept"):
+        earlier.text, earlier.quote = later.text, later.quote
+
+
+def _withdrawn(found: Found, talk: Talk) -> bool:
+    """A later sentence takes the task back: drops it when it names it, marks it when it only may mean it."""
+    for move in talk.after(found.moves[-1], 60):
+        if move.does("withdraw") and overlap(found.text, move.text) >= 0.5 and len(subject_words(found.text)) > 1:
+            return True
+    return False

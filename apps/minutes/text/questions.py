@@ -1,0 +1,174 @@
+"""What stayed open, who dissented, when the next meeting is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from apps.common.japanese.normalise import half_width, is_japanese
+from apps.minutes.text import plain, plain_en
+from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
+from apps.minutes.text.moves import Move, Talk
+
+_QUESTION_TAIL = re.compile(r"(?:なんですけ(?:れ)?ど|なんですが|んですけど|んですが|ですが|ですけど)[、。]?$")
+_FRAGMENT = re.compile(r"^(?:そうです|そうなん|うーん|んー|あー|なるほど|確かに|まあ|難しい|悩ましい)[^。]{0,8}$")
+_SELF = re.compile(r"(?:私|僕|俺)(?:が|で|のほうで|の方で)")
+
+
+def find_open_questions(talk: Talk, taken: set[int]) -> list[Found]:
+    """Deferred and undecided matters, each with the question it answers."""
+    items: list[Found] = []
+    for move in talk.moves:
+        if move.index in taken or not _stays_open(move, talk, taken):
+            continue
+        previous = items[-1] if items else None
+        if previous is not None and _same_matter(previous, move):
+            previous.cite(move)
+            continue
+        found = _open(move, talk, taken)
+        if found is not None:
+            items.append(found)
+    return _distinct(items)
+
+
+def _stays_open(move: Move, talk: Talk, taken: set[int]) -> bool:
+    if move.does("opening", "next_meeting", "dissent") or _SELF.search(move.text):
+        return False
+    if move.does("reported") and re.search(r"(?:でした|ました|だった)(?:けど|が)?[。]?$", move.text):
+        return False
+    if move.does("defer"):
+        return not _performs(move) and not (move.does("question") and not _still_unknown(move))
+    if move.does("unknown") and not move.does("question", "decide"):
+        asked = [m for m in talk.before(move, 1) if m.does("question") and m.speaker != move.speaker]
+        settled = any(m.index in taken for m in talk.after(move, 2)[:4])
+        return bool(asked) and not settled
+    return False
+
+
+def _performs(move: Move) -> bool:
+    if re.search(r"ことに(?:決定|決め)", move.text) and move.does("decide"):
+        return True
+    return re.search(r"否決|可決|却下|見送(?:り|る)", move.text) is not None and "次回" not in move.text
+
+
+def _still_unknown(move: Move) -> bool:
+    """A question that itself says that the matter is open: まだ決まってないですよね."""
+    return re.search(r"まだ|未定|決まって(?:い)?(?:ない|ません)", move.text) is not None
+
+
+def _same_matter(previous: Found, move: Move) -> bool:
+    near = move.sentence.turn - previous.moves[-1].sentence.turn
+    if near > 1:
+        return False
+    thin = len(subject_words(move.text)) < 2
+    return (
+        (near == 0 and thin)
+        or overlap(previous.quote, move.text) >= 0.5
+        or (near == 1 and thin and move.does("accept"))
+    )
+
+
+def _open(move: Move, talk: Talk, taken: set[int]) -> Found | None:
+    """The item: the question that was asked if there is one, else the sentence that defers."""
+    asked = _question_before(move, talk, taken)
+    own = _own_subject(move)
+    if asked is None and not own:
+        about = [
+            m for m in talk.before(move, 1) if subject_words(m.text) and m.index not in taken and not m.does("opening")
+        ]
+        if not about:
+            return None
+        asked = about[0]
+    source = move if own and (asked is None or overlap(asked.text, move.text) > 0) else asked or move
+    found = Found("open_question", _text(source), move, [move], quote=f"{source.text} {move.text}")
+    if asked is not None:
+        found.refer(asked)
+    if source is not move and own and subject_words(move.text) - subject_words(source.text):
+        found.text = f"{found.text}（{_text(move)}）"
+    return found if subject_words(found.text) else None
+
+
+def _own_subject(move: Move) -> bool:
+    """Whether the deferring sentence says itself what is deferred."""
+    text = half_width(move.text)
+    if not is_japanese(text):
+        return bool(subject_words(text)) and not re.search(r"\b(?:it|this|that)\b", text, re.I)
+    if re.search(r"^(?:.{0,8})?(?:それ|これ|そこ|この件|その件|本件)(?:は|が|も|を|については)", text):
+        return False
+    return re.search(r"(?:は|が|も|を|について|に関して|の件)", text) is not None and len(subject_words(text)) >= 1
+
+
+def _question_before(move: Move, talk: Talk, taken: set[int]) -> Move | None:
+    """The question that the sentence answers: by another speaker just before, or its own opening words."""
+    for earlier in talk.before(move, 3)[:7]:
+        if earlier.index in taken:
+            return None
+        own_turn = earlier.speaker == move.speaker and not earlier.does("question")
+        if own_turn or not subject_nouns(earlier.text) or earlier.does("procedural", "confirm"):
+            continue
+        if earlier.does("question", "propose") or _QUESTION_TAIL.search(earlier.text):
+            return earlier
+    return None
+
+
+def _text(move: Move) -> str:
+    if not is_japanese(move.text):
+        return (
+            plain_en.proposal_text(move.text)
+            if move.does("propose") and not move.does("question")
+            else plain_en.question_text(move.text)
+        )
+    text = plain.strip_lead(move.text)
+    return plain.question_text(text) if move.does("question") else plain.plain(text)
+
+
+def _distinct(items: Sequence[Found]) -> list[Found]:
+    """Without later items on the same matter; their lines join the first."""
+    kept: list[Found] = []
+    for found in items:
+        same = next((k for k in kept if k.text == found.text or overlap(k.quote, found.quote) >= 0.8), None)
+        if same is None:
+            kept.append(found)
+        else:
+            same.cite(*found.moves)
+    return kept
+
+
+def find_dissent(talk: Talk) -> list[Found]:
+    """Objections and reservations, each in its own words: dissent is never summarised away."""
+    items: list[Found] = []
+    for move in talk.moves:
+        if (
+            not move.does("dissent")
+            or move.does("not_dissent")
+            or (move.does("question") and not move.does("strong_commit"))
+        ):
+            continue
+        text = (
+            plain.strip_lead(move.text).rstrip("。")
+            if is_japanese(move.text)
+            else re.sub(r"^for the record,?\s*", "", move.text, flags=re.I)
+        )
+        found = Found("dissent", text, move, [move], quote=move.text)
+        if not subject_words(re.sub(r"反対|賛成|留保|同意|異議", "", move.text)):
+            about = [m for m in talk.before(move, 2) if m.does("propose", "decide") and subject_words(m.text)]
+            found.refer(*about[:1])
+        before = [m for m in talk.before(move, 0) if subject_words(m.text) and m.does("unknown", "reported") is False]
+        if before and re.match(r"^(?:本件|それ|これ|この点)", text):
+            found.refer(before[0])
+        found.owner, found.owner_speaker = talk.speakers[move.speaker].name, move.speaker
+        items.append(found)
+    return items
+
+
+def find_next_meeting(talk: Talk) -> Found | None:
+    """The sentence that names the next meeting's day; the last one counts."""
+    named = [
+        m for m in talk.moves if m.does("next_meeting") and m.dates and not m.does("request", "decide_weak", "defer")
+    ]
+    named = named or [m for m in talk.moves if m.does("next_meeting") and m.dates and not m.does("defer")]
+    if not named:
+        return None
+    move = named[-1]
+    text = plain.strip_lead(move.text).rstrip("。") if is_japanese(move.text) else plain_en.decision_text(move.text)
+    return Found("decision", text, move, [move], quote=move.text)

@@ -1,0 +1,1 @@
+"""Proposals: brief → evidence → storyline → slides → checks → deck."""

@@ -1,0 +1,221 @@
+"""Client, needs, products and wishes from free prose: cue rules, for briefs without labels."""
+
+from __future__ import annotations
+
+import re
+
+from apps.common.japanese.normalise import half_width, is_japanese
+from apps.common.japanese.numbers import parse_number
+from apps.proposals.brief.items import Collected, Item
+
+_KIND = (
+    r"(?:株式会社|有限会社|合同会社|合資会社|医療法人(?:社団|財団)?|社会福祉法人|社会医療法人|"
+    r"学校法人|宗教法人|一般社団法人|一般財団法人|公益社団法人|公益財団法人|特定非営利活動法人|NPO法人|農業協同組合|㈱|㈲|\(株\)|（株）)"
+)
+_NAME = r"[一-鿿々ァ-ヺーA-Za-z0-9&・ぁ-んヴ]"
+_CLIENTS_JA = [
+    re.compile(rf"(?P<name>{_KIND}\s?[一-鿿々ァ-ヺーA-Za-z0-9&・]{{1,24}})"),
+    re.compile(rf"(?P<name>[一-鿿々ァ-ヺーA-Za-z0-9&・]{{1,24}}{_KIND})"),
+    re.compile(
+        r"(?P<name>[一-鿿々ァ-ヺーA-Za-z0-9&・]{1,20}(?:信用金庫|信用組合|製作所|工業|商事|商店|物産|建設|運輸|物流|病院|クリニック|大学|学園|ホールディングス|組合|電機|食品|製薬|化学|市|町))(?=様|さま|御中|殿|向け|は|の|への|に)"
+    ),
+    re.compile(rf"(?P<name>{_NAME}{{1,20}}?)(?:様|さま|御中|殿)(?![々子])"),
+]
+_CLIENT_EN = re.compile(
+    r"\b(?P<name>(?:[A-Z][\w&'-]*\s){0,5}[A-Z][\w&'-]*,?\s(?:Inc|Ltd|LLC|LLP|Corp|Corporation|Co|Company|PLC|plc|GmbH|AG|SA|K\.K|KK|Holdings|Group|Hospital"
+    r"|University|Foundation|Manufacturing|Industries|Foods|Logistics|Partners|Systems|Pharma|Motors|Steel|Bank|Trust|Clinic)\b\.?)"
+)
+_GREETING = re.compile(r"^(?:お疲れ様|お世話|お客|皆|奥|関係各位|担当|各位|先方)")
+_NEED_JA = re.compile(
+    r"課題|困って|困り|悩|不安|懸念|負担|圧迫|足りな|不足|遅れ|遅い|滞|手間|煩雑|属人|老朽|高騰|減少|低下|悪化|伸び悩|したい|りたい|めたい|えたい|きたい|せたい"
+    r"|求め|必要|ニーズ|要望|検討し|目指|急務|できていない|できない|追いつかない|影響を受け|見直し|手作業|人手|後継者|リスク|ばらつ|ぶれ"
+)
+_REQUEST_JA = re.compile(
+    r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい"
+)
+_NEED_EN = re.compile(
+    r"\b(?:needs?|wants?|wish|struggl\w*|challeng\w*|problem\w*|pain|concern\w*|"
+    r"risk\w*|burden|lack\w*|slow|manual\w*|difficult\w*|pressure|would like"
+    r"|looking for|shortage|rising|delay\w*|expos\w*|volatil\w*|"
+    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten)\b",
+    re.IGNORECASE,
+)
+_REQUEST_EN = re.compile(r"\b(?:please|deck|slides?|presentation|propose|offer|recommend|pitch|tone)\b", re.IGNORECASE)
+_PRODUCT_JA = re.compile(
+    r"(?P<what>[^。\n]+?)(?:の(?:導入|活用|利用|ご利用|採用|組み合わせ))?を(?:ご?提案|お勧め|おすすめ|勧め|案内|ご案内|紹介|ご紹介|売り込|クロスセル)"
+    r"|(?:提案|商品|サービス)(?:は|として)、?(?P<what2>[^。\n]+?)(?:です|を(?:想定|考え)|。|$)"
+)
+_PRODUCT_EN = re.compile(
+    (
+        r"\b(?:propose|proposing|offer|offering|recommend|pitch|sell)\s+(?:them\s|to them\s|our\s|"
+        r"the\s|a\s|an\s)*(?P<what>[^.;\n]+?)(?=\s(?:to|for|so|in order|with a deck|by)\b|[.;\n]|$)"
+    ),
+    re.IGNORECASE,
+)
+_SLIDES = re.compile(
+    r"(?P<n>[0-9]{1,3}|[一二三四五六七八九十]{1,3})\s?(?:枚|ページ|頁|スライド|slides?\b|pages?\b|-slide\b|-page\b)",
+    re.IGNORECASE,
+)
+_AUDIENCE_JA = re.compile(
+    r"(?P<who>(?:代表取締役|取締役|社長|会長|専務|常務|CFO|CEO|財務|経理|人事|経営|総務|情報|調達|購買|理事|院長|事務|工場|役員)[一-鿿ァ-ヺーA-Za-z・]{0,12}?(?:長|会|層|者|役|部|社長|様|陣|CFO|CEO)?)(?:様|さま)?(?:向け|に説明|への説明|に提示|が対象|が同席|が出席)"
+)
+_AUDIENCE_EN = re.compile(
+    (
+        r"\b(?:audience|presented to|present(?:ing)? to|for) (?:is |are |the |their )*(?P<who>(?:CFO|"
+        r"CEO|COO|board|treasur\w+|finance (?:director|team|manager)|management|executives?)[\w ]{0,20}?)(?=[.,;\n]|$)"
+    ),
+    re.IGNORECASE,
+)
+_INDUSTRY_JA = re.compile(
+    r"(?P<what>[一-鿿ァ-ヺー・]{1,12}(?:製造業|卸売業|小売業|建設業|運輸業|運送業|物流業|飲食業|サービス業|不動産業|業|メーカー|商社))(?:で|の|を営む|、|（|。|です|様)"
+)
+_BUDGET = re.compile(r"予算|費用は|月額|年額|手数料は|budget|price|fee of|costs? ", re.IGNORECASE)
+_WHEN = re.compile(
+    (
+        r"(?:\d{1,2}月|来月|再来月|来期|年内|年度内|第[1-4一二三四]四半期|Q[1-4]).*(?:まで|開始|導入|"
+        r"稼働|予定|契約|実行|スタート|リリース)|\b(?:by|from|start\w*|go[- ]live|in) (?:Q[1-4]|"
+        r"January|February|March|April|May|June|July|August|September|October|November|December)\b"
+    ),
+    re.IGNORECASE,
+)
+
+
+def complete_from_prose(found: Collected, text: str) -> None:
+    """Fill what labels have not given: ``prose`` (text without any heading) becomes needs, products or context."""
+    prose = found.of("prose")
+    found.items = [item for item in found.items if item.field != "prose"]
+    for item in prose:
+        found.add(_field_of_sentence(found, item.text), item.text, item.locator)
+    pool = [i for i in found.items if i.field == "context"]
+    if not found.of("client") and (name := client_in(text)):
+        found.add("client", name, _line_of(text, name))
+    if not found.of("products"):
+        for item in [*prose, *pool]:
+            for product in products_in(item.text):
+                found.add("products", product, item.locator)
+    if not found.of("needs"):
+        _needs(found)
+    _wishes(found, prose, text)
+
+
+_COURTESY = re.compile(
+    (
+        r"^(?:お疲れ様|おつかれ|お世話にな|よろしく|宜しく|ありがとう|"
+        r"以上(?:です|、よろ)|Hi\b|Hello|Dear|Thanks|Thank you|Best regards)"
+    ),
+    re.IGNORECASE,
+)
+
+
+def _field_of_sentence(found: Collected, sentence: str) -> str:
+    """Where a sentence of prose belongs when there are no headings."""
+    if _COURTESY.match(sentence):
+        return "request"
+    japanese = is_japanese(sentence)
+    request, need = (_REQUEST_JA, _NEED_JA) if japanese else (_REQUEST_EN, _NEED_EN)
+    if request.search(sentence) and not (japanese and re.search("課題|困", sentence)):
+        return "request"
+    if _BUDGET.search(sentence) and re.search(r"\d", half_width(sentence)):
+        return "cost"
+    if need.search(sentence) and not found.of("labelled_needs"):
+        return "prose_need"
+    return "schedule" if _WHEN.search(sentence) else "context"
+
+
+def _needs(found: Collected) -> None:
+    """Sentences with a need cue become needs; labelled needs are never added to."""
+    cues = [i for i in found.items if i.field == "prose_need"]
+    if not cues:
+        cues = [i for i in found.items if i.field == "context" and _is_need(i.text)]
+    for item in cues[:5]:
+        found.add("needs", as_need(item.text), item.locator)
+
+
+_CONNECTIVE = re.compile(
+    r"^(?:また|さらに|加えて|なお|そのほか|その他|一方で?|特に|現在|"
+    r"そして|それから|あと|Also|In addition|Moreover)[、,]?\s*"
+)
+_HEARSAY = re.compile(
+    r"(?:とのことでした|とのことです|とのこと|そうです|と(?:聞いて|伺って|おっしゃって|言って|お聞きして|うかがって)(?:います|おります|いる|いました)"
+    r"|らしいです|ようです|模様です)?[。.]?$"
+)
+_POLITE = (
+    (r"(?:て|で)(?:います|おります)$", "ている"),
+    (r"(?<=い)です$|(?<=[一-鿿ァ-ヺー])です$", ""),
+    (r"があります$", "がある"),
+    (r"ありません$", "ない"),
+    (r"(?<=い)とのことです$", ""),
+    (r"になります$", "になる"),
+    (r"かかります$", "かかる"),
+    (r"なっています$", "なっている"),
+)
+
+
+def as_need(sentence: str) -> str:
+    """A sentence of a mail or note as a plain statement: without connective, hearsay and polite ending."""
+    text = _HEARSAY.sub("", _CONNECTIVE.sub("", sentence.strip()))
+    for pattern, plain in _POLITE:
+        text = re.sub(pattern, plain, text)
+    return text.strip(" 　。")
+
+
+def _is_need(sentence: str) -> bool:
+    if is_japanese(sentence):
+        return bool(_NEED_JA.search(sentence)) and not _REQUEST_JA.search(sentence)
+    return bool(_NEED_EN.search(sentence)) and not _REQUEST_EN.search(sentence)
+
+
+def _wishes(found: Collected, prose: list[Item], text: str) -> None:
+    if not found.of("slide_count") and prose and (count := _SLIDES.search(half_width(text))):
+        number = parse_number(count["n"])
+        if number is not None:
+            found.add("slide_count", str(int(number)), "prose")
+    for name, patterns in (("audience", (_AUDIENCE_JA, _AUDIENCE_EN)), ("industry", (_INDUSTRY_JA,))):
+        match = next((m for p in patterns if (m := p.search(text))), None)
+        if not found.of(name) and match:
+            found.add(name, next(iter(match.groupdict().values())), _line_of(text, match[0]))
+    if not found.of("language") and re.search(r"英語で|英文で|in English", text):
+        found.add("language", "en", "prose")
+    if not found.of("tone") and (
+        tone := re.search(
+            r"(丁寧|簡潔|カジュアル|フォーマル|親しみやす|堅実|情熱的|落ち着いた)[^。\n]{0,6}(?:トーン|口調|文体|に)",
+            text,
+        )
+    ):
+        found.add("tone", tone[1], _line_of(text, tone[0]))
+
+
+def client_in(text: str) -> str:
+    """The first company, institution or person addressed in a text; "" when none."""
+    for pattern in _CLIENTS_JA:
+        for match in pattern.finditer(text):
+            name = re.sub(r"(?:様|さま|御中)$", "", match["name"]).strip()
+            if len(name) >= 2 and not _GREETING.match(name):
+                return name
+    english = _CLIENT_EN.search(text)
+    return english["name"].strip() if english else ""
+
+
+def products_in(sentence: str) -> list[str]:
+    """What a sentence says is to be proposed."""
+    if is_japanese(sentence):
+        match = _PRODUCT_JA.search(sentence)
+        if not match:
+            return []
+        what = re.split(
+            r"、(?=[^、]*[はがにへ])|(?:に|へ)(?:は|対して|対し)?、?|ため、?|として、?|向け(?:の|に)?|は、",
+            match["what"] or match["what2"],
+        )[-1]
+        parts = re.split(r"、|および|及び|ならびに|と(?=[一-鿿ァ-ヺA-Za-z])", what)
+    else:
+        match = _PRODUCT_EN.search(sentence)
+        if not match:
+            return []
+        parts = re.split(r",\s|\sand\s", match["what"])
+    names = [re.sub(r"^(?:and|our|the|当行の|弊社の|自社の|また|さらに)\s?", "", p).strip(" 　、。") for p in parts]
+    return [n for n in names if 2 <= len(n) <= 50 and not re.search(r"提案書|資料|deck|proposal", n)]
+
+
+def _line_of(text: str, phrase: str) -> str:
+    at = text.find(phrase)
+    return f"line {text.count(chr(10), 0, at) + 1}" if at >= 0 else "prose"

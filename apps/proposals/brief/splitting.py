@@ -1,0 +1,57 @@
+"""Cutting text into sentences and enumerations into items, in Japanese and English."""
+
+from __future__ import annotations
+
+import re
+
+from apps.common.japanese.normalise import is_japanese
+
+_SENTENCE = re.compile(r"(?<=[。！？!?])\s*|(?<=[a-z0-9)%]\.)\s+(?=[A-Z\"'])|\n+")
+_NOUN_END = re.compile(r"[一-鿿々ァ-ヺーA-Za-z0-9%％）)]$|(?:たい|こと|もの|ため|さ|い)$")
+BULLET = re.compile(
+    r"^(?P<indent>[\s　]*)(?:[-*+•‣–●○◦]\s+|[・●○▪◾►▶➤✓✔→]\s*|[-*]\s*(?=[^\s\-*])|"
+    r"\d{1,2}[.)．）]\s*(?!\d)|[①-⑳]\s*|[(（]\d{1,2}[)）]\s*)(?P<text>.*)$"
+)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, without empty ones; their closing marks stay."""
+    return [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
+
+
+def split_list(text: str) -> list[str]:
+    """An enumeration as items: by line or semicolon; by comma only where every part reads as an item of its own."""
+    parts = [line for line in re.split(r"[\n;；]+", text) if line.strip()]
+    items = [_strip(p) for part in parts for p in _by_comma(_strip(part))]
+    return [item for item in items if item]
+
+
+_TELLING = re.compile(r"予算|手数料|見積|投資額|料金|budget|pric|fee|investment", re.IGNORECASE)
+
+
+def with_label(field: str, label: str, text: str) -> str:
+    """A cost keeps the word it was given under when that word says more than “cost” (予算, 手数料, budget)."""
+    word = re.sub(r"^[\s　#>*■◆●【\[]+|[】\]\s　*]+$", "", label)
+    if field != "cost" or not _TELLING.search(word) or re.search(r"[:：]", text) or _TELLING.search(text):
+        return text
+    return f"{word}: {text}" if word.isascii() else f"{word}：{text}"
+
+
+def _strip(text: str) -> str:
+    bullet = BULLET.match(text)
+    return (bullet["text"] if bullet else text).strip(" 　。")
+
+
+def _by_comma(text: str) -> list[str]:
+    if "。" in text:
+        return sentences(text)
+    pieces = re.split(r"[、，]|／|(?<=[^0-9])/(?=[^0-9])", text) if is_japanese(text) else re.split(r",\s|\s/\s", text)
+    pieces = [p.strip() for p in pieces]
+    if len(pieces) < 2 or not all(pieces):
+        return [text]
+    if is_japanese(text):
+        fits = all(_NOUN_END.search(p) and len(p) >= 2 for p in pieces) and not re.search(r"[(（][^)）]*[、，]", text)
+    else:
+        pieces = [re.sub(r"^and\s", "", p) for p in pieces]
+        fits = all(len(p.split()) <= 9 for p in pieces) and sum(len(p.split()) > 1 for p in pieces) >= len(pieces) - 1
+    return pieces if fits else [text]

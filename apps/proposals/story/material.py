@@ -1,0 +1,203 @@
+"""The closed material of a deck: what brief and evidence say, each point with its ids; nothing else is on a slide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+
+from apps.common.japanese.normalise import fold, half_width, is_japanese
+from apps.proposals.brief.load import BriefReading
+from apps.proposals.evidence.contradictions import Disputes
+from apps.proposals.evidence.figures import Figure, quantities
+from apps.proposals.evidence.ledger import LedgerBuild
+from apps.proposals.model import Brief, EvidenceNumber, Ledger, Snippet
+
+_CUT_JA = re.compile(
+    r"^(?P<topic>[^、。（(：:「」]{2,22}?(?<=[一-鿿々ァ-ヺーA-Za-z0-9りれけみいちげびさめえせき]))(?:が(?!ち|い|ん)|を|に(?!く)|は|で(?!き)|も|から|により|によって)(?=[^\s])"
+)
+_ASIDE = re.compile(r"\s*[（(][^（）()]*[)）]")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One need, product, cost line …: its words and the ids that support it (its snippet, its numbers)."""
+
+    text: str
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> str:
+        """What stands before a colon (a product's name, a risk), without asides."""
+        head = re.split(r"[:：]", self.text, maxsplit=1)[0].strip()
+        return head if 1 < len(head) <= 60 else self.text
+
+    @property
+    def rest(self) -> str:
+        parts = re.split(r"[:：]", self.text, maxsplit=1)
+        return parts[1].strip() if len(parts) == 2 and 1 < len(parts[0].strip()) <= 60 else ""
+
+    @property
+    def name(self) -> str:
+        """The head without its bracketed explanation."""
+        return _ASIDE.sub("", self.head).strip() or self.head
+
+    @property
+    def topic(self) -> str:
+        """What a need is about, as a noun: 円安で利益がぶれる → 円安; 人手不足 → 人手不足."""
+        text = self.head
+        if not is_japanese(text):
+            words = text.split()
+            return " ".join(words[:6]) if len(words) > 6 else text
+        match = _CUT_JA.match(half_width(text))
+        if match:
+            return text[: match.end("topic")]
+        return text if len(text) <= 22 else text[:20].rstrip("、のをにがは") + "…"
+
+
+@dataclass
+class Material:
+    """Brief, ledger and what may be used of it."""
+
+    brief: Brief
+    ledger: Ledger
+    today: date
+    needs: list[Point] = field(default_factory=list)
+    products: list[Point] = field(default_factory=list)
+    effects: list[Point] = field(default_factory=list)
+    schedule: list[Point] = field(default_factory=list)
+    cost: list[Point] = field(default_factory=list)
+    risks: list[Point] = field(default_factory=list)
+    comparison: list[Point] = field(default_factory=list)
+    disputed: set[str] = field(default_factory=set)
+    unusable: set[str] = field(default_factory=set)
+
+    @property
+    def language(self) -> str:
+        return self.brief.language
+
+    def number(self, name: str) -> EvidenceNumber:
+        return next(n for n in self.ledger.numbers if n.id == name)
+
+    def snippet(self, name: str) -> Snippet:
+        return next(s for s in self.ledger.snippets if s.id == name)
+
+    def usable(self) -> list[EvidenceNumber]:
+        """Numbers that may go on slides: not expired, not the older side of a contradiction."""
+        return [n for n in self.ledger.numbers if n.id not in self.unusable]
+
+    def brief_file(self) -> str:
+        return self.ledger.snippets[0].file if self.ledger.snippets else ""
+
+    def source_of(self, number: EvidenceNumber) -> Snippet:
+        return self.snippet(number.source)
+
+    def from_attachment(self, number: EvidenceNumber) -> bool:
+        return not number.formula and self.source_of(number).file != self.brief_file()
+
+    def cite(self, text: str) -> list[str]:
+        """Ids of the numbers that the figures of a text come from: same value and unit; of several, the one whose label
+        the text speaks of, else the first given."""
+        found: list[str] = []
+        for figure in quantities(text):
+            same = [n for n in self.usable() if _says(n, figure)]
+            if same:
+                words = grams(text)
+                found.append(
+                    max(
+                        same, key=lambda n: (len(grams(n.label) & words), half_width(n.raw) == half_width(figure.text))
+                    ).id
+                )
+        return list(dict.fromkeys(found))
+
+    def related(self, text: str, limit: int = 3) -> list[Snippet]:
+        """Visible snippets of the attachments nearest in words to a text."""
+        wanted = grams(text)
+        scored = []
+        for snippet in self.ledger.snippets:
+            if snippet.hidden or snippet.file == self.brief_file() or len(snippet.text) < 8:
+                continue
+            own = grams(snippet.text)
+            score = sum(1.0 for g in wanted if g in own) / (len(own) ** 0.5 + 1)
+            if score > 0.35:
+                scored.append((score, snippet))
+        return [s for _, s in sorted(scored, key=lambda pair: -pair[0])[:limit]]
+
+    def numbers_about(self, text: str, limit: int = 3) -> list[EvidenceNumber]:
+        """Usable numbers whose label shares words with a text (not those the text already holds)."""
+        wanted = grams(text)
+        flat = half_width(text)
+        scored = []
+        for number in self.usable():
+            own = grams(number.label)
+            if number.formula or not own or half_width(number.raw) in flat:
+                continue
+            share = sum(1 for g in own if g in wanted) / len(own)
+            if share >= 0.34:
+                scored.append((share, number))
+        return [n for _, n in sorted(scored, key=lambda pair: -pair[0])[:limit]]
+
+
+def _says(number: EvidenceNumber, figure: Figure) -> bool:
+    """Whether a figure of a text is this number (units equal, or left out by one; a sign may stand apart)."""
+    base, own = figure.unit, number.unit.split("/")[0]
+    close = figure.value is not None and abs(abs(figure.value) - abs(number.value)) <= 1e-9 * max(
+        1.0, abs(number.value)
+    )
+    return close and (base == own or not base or not own)
+
+
+_WORDS = re.compile(r"[一-鿿々]+|[ァ-ヺー]{2,}|[a-z][a-z]{2,}")
+_STOP_GRAMS = frozenset(
+    (
+        "提案",
+        "当社",
+        "貴社",
+        "年間",
+        "現在",
+        "現状",
+        "必要",
+        "対応",
+        "場合",
+        "the",
+        "and",
+        "for",
+        "with",
+        "時間",
+        "課題",
+        "管理",
+    )
+)
+
+
+def grams(text: str) -> set[str]:
+    """Word pieces for matching: pairs of kanji, whole katakana and Latin words."""
+    found: set[str] = set()
+    for word in _WORDS.findall(half_width(text).lower()):
+        if re.match("[一-鿿々]", word):
+            found.update(word[i : i + 2] for i in range(len(word) - 1))
+        else:
+            found.add(word)
+    return found - _STOP_GRAMS
+
+
+def make_material(reading: BriefReading, build: LedgerBuild, disputes: Disputes) -> Material:
+    """Points of the brief with their snippet and number ids."""
+    ledger = build.ledger
+    material = Material(
+        reading.brief, ledger, build.today, disputed=disputes.disputed, unusable=build.expired | disputes.older
+    )
+    by_place = {(s.locator, s.text): s.id for s in ledger.snippets if s.file == reading.name}
+    for name in ("needs", "products", "effects", "schedule", "cost", "risks", "comparison"):
+        for item in reading.items:
+            if item.field == name:
+                source = by_place.get((item.locator, item.text[:600]), "")
+                numbers = [
+                    n.id for n in ledger.numbers if n.source == source and half_width(n.raw) in half_width(item.text)
+                ]
+                getattr(material, name).append(Point(item.text, (*([source] if source else []), *numbers)))
+    return material
+
+
+def same_words(one: str, other: str) -> bool:
+    return fold(one) == fold(other)

@@ -1,0 +1,1 @@
+"""The proposals app in the browser: brief, storyline, slides, review, download."""

@@ -1,0 +1,395 @@
+"""Slides that carry data: effect with its chart, comparison and cost tables, the appendix of figures."""
+
+from __future__ import annotations
+
+from apps.proposals.evidence.figures import find_figures
+from apps.proposals.model import EvidenceNumber, Figure, Slide, StoryPoint, Table, TextBlock
+from apps.proposals.writing.context import Context, short_name
+from apps.proposals.writing.effect import Pair, Trend, group_chart, pair_chart, scale_of, sources_text, trend_chart
+
+MAX_ROWS = 9
+
+
+def write_effect(point: StoryPoint, c: Context) -> Slide:
+    """Before and after; else a development; else figures side by side; else an open statement, never a made-up one."""
+    pairs, trends = c.effects.pairs, c.effects.trends
+    if pairs and point.topic != "trend":
+        return _pair_slide(point, _of_one_unit(pairs), pairs, c)
+    if trends:
+        return _trend_slide(point, trends[0], c)
+    group = _baseline(c)
+    if group:
+        return _group_slide(point, group, c)
+    c.note(
+        point.id,
+        "effect_without_numbers",
+        "stop",
+        "効果を示す数値が資料にありません。グラフは作らず、要確認としました。現状と目標の数値を加えてください。",
+        "There is no figure that shows the effect. No chart was made; add present and target figures.",
+    )
+    body = [c.block(c.words("effect_aim", text=p.text), evidence=p.evidence) for p in c.material.effects[:3]]
+    body += [c.block(c.words("effect_ask", topic=n.topic), evidence=n.evidence) for n in c.material.needs[:3]]
+    return c.slide(point, c.words("effect_none"), body)
+
+
+def _of_one_unit(pairs: list[Pair]) -> list[Pair]:
+    """The pairs that share the first one's unit and can be read on one axis."""
+    first = pairs[0]
+    low = max(1e-9, min(abs(first.before.value), abs(first.after.value)))
+    same = [p for p in pairs if p.before.unit == first.before.unit]
+    return [
+        p
+        for p in same
+        if max(abs(p.before.value), abs(p.after.value)) / low < 40
+        and low / max(1e-9, min(abs(p.before.value), abs(p.after.value))) < 40
+    ][:4]
+
+
+def _pair_slide(point: StoryPoint, shown: list[Pair], pairs: list[Pair], c: Context) -> Slide:
+    w = c.words
+    first = shown[0]
+    word = w("decrease" if first.down else "increase")
+    bracket = ("（{}）" if c.language == "ja" else " ({})").format(first.percent.raw) if first.percent else ""
+    title = w(
+        "effect_pair",
+        label=first.label,
+        before=first.before.raw,
+        after=first.after.raw,
+        difference=first.difference.raw,
+        percent=bracket,
+        word=word,
+    )
+    cards = [Figure(value=_signed(p, c), label=_card_label(p, c), evidence=p.evidence) for p in shown[:1]]
+    body = [c.block(w("effect_calculation", formula=formula(p, c)), evidence=p.evidence) for p in shown[:2]]
+    others = [p for p in pairs if p not in shown][:2]
+    body += [c.block(_card_label(p, c), evidence=p.evidence) for p in others]
+    body += [
+        c.block(w("effect_aim", text=p.text), evidence=p.evidence)
+        for p in c.material.effects[: 0 if others else 1]
+        if not _numbers_told(p.evidence, pairs)
+    ]
+    body.append(c.block(w("effect_basis")))
+    chart = pair_chart(shown, c.material, {"now": w("now"), "then": w("then"), "chart_pairs": w("chart_pairs")})
+    evidence = [i for p in pairs[:3] for i in p.evidence]
+    return c.slide(
+        point,
+        title,
+        body,
+        evidence=evidence,
+        chart=chart,
+        figures=cards,
+        notices=c.disclosure.beside[:1] if len(c.disclosure.packs) == 1 else [],
+    )
+
+
+def _numbers_told(ids: tuple[str, ...], pairs: list[Pair]) -> bool:
+    return any(i in p.evidence for p in pairs for i in ids if i[0] == "E")
+
+
+def _signed(pair: Pair, c: Context) -> str:
+    mark = "−" if pair.down else "＋" if c.language == "ja" else "+"
+    return mark + (pair.percent.raw.lstrip("-▲") if pair.percent else pair.difference.raw)
+
+
+def _card_label(pair: Pair, c: Context) -> str:
+    return (
+        f"{pair.label}（{pair.before.raw} → {pair.after.raw}）"
+        if c.language == "ja"
+        else f"{pair.label} ({pair.before.raw} → {pair.after.raw})"
+    )
+
+
+def formula(pair: Pair, c: Context) -> str:
+    """The calculation in figures: 40時間 − 15時間 = 25時間."""
+    if pair.after.formula:
+        rate = pair.percent.raw if pair.percent else ""
+        mark = "−" if pair.down else "＋"
+        return f"{pair.before.raw} × (100% {mark} {rate}) = {pair.after.raw}"
+    high, low = (pair.before, pair.after) if pair.down else (pair.after, pair.before)
+    return f"{high.raw} − {low.raw} = {pair.difference.raw}"
+
+
+def _trend_slide(point: StoryPoint, trend: Trend, c: Context) -> Slide:
+    w, m = c.words, c.material
+    numbers = trend.numbers
+    first, last = numbers[0], numbers[-1]
+    down = last.value < first.value
+    title = w(
+        "effect_trend",
+        label=trend.label,
+        p1=first.period,
+        v1=first.raw,
+        p2=last.period,
+        v2=last.raw,
+        word=w("decrease" if down else "increase"),
+    )
+    difference = c.calculator.difference(first, last, trend.label + ("の変化" if c.language == "ja" else " (change)"))
+    body = [
+        c.block(
+            w(
+                "effect_calculation",
+                formula=f"{max(first, last, key=_v).raw} − {min(first, last, key=_v).raw} = {difference.raw}",
+            ),
+            evidence=[difference.id],
+        )
+    ]
+    body += [c.block(w("effect_aim", text=p.text), evidence=p.evidence) for p in m.effects[:2]]
+    if point.topic != "trend":
+        body.append(c.block(w("effect_single_basis")))
+        c.note(
+            point.id,
+            "effect_target_missing",
+            "warn",
+            "導入後の目標値がないため、現状の推移だけを示しました。",
+            "No target is given; the chart shows the development so far.",
+        )
+    companions = [
+        t
+        for t in c.effects.trends[1:]
+        if t.numbers[0].unit == first.unit
+        and [n.period for n in t.numbers] == [n.period for n in numbers]
+        and _readable(t, trend)
+    ]
+    chart = trend_chart([trend, *companions[:1]], m)
+    return c.slide(
+        point,
+        title,
+        body,
+        evidence=[*trend.evidence, difference.id, *(i for t in companions[:1] for i in t.evidence)],
+        chart=chart,
+    )
+
+
+def _v(number: EvidenceNumber) -> float:
+    return number.value
+
+
+def _readable(one: Trend, other: Trend) -> bool:
+    highs = [max(abs(n.value) for n in t.numbers) or 1e-9 for t in (one, other)]
+    return max(highs) / min(highs) < 20
+
+
+def _baseline(c: Context) -> list[EvidenceNumber]:
+    """Figures of one unit about the needs or products: what an effect would be measured against."""
+    numbers = [n for n in c.material.usable() if not n.formula and n.label and n.unit and not n.unit.startswith("第")]
+    about = [n for p in (*c.material.needs, *c.material.products) for n in c.material.numbers_about(p.text, 6)]
+    cost_ids = {line.number.id for line in c.costs if line.number}
+    chosen = [n for n in dict.fromkeys([n.id for n in (*about, *numbers)]) if n not in cost_ids]
+    known = {n.id: n for n in numbers}
+    groups: dict[str, list[EvidenceNumber]] = {}
+    for name in chosen:
+        if name in known:
+            groups.setdefault(known[name].unit, []).append(known[name])
+    best = max(
+        groups.values(),
+        key=lambda g: (min(2, len({n.label for n in g})), sum(1 for n in g if n in about), -len(g)),
+        default=[],
+    )
+    unique = list({n.label: n for n in best if n.value > 0}.values())
+    low = min((n.value for n in unique), default=0)
+    return [n for n in unique if low and n.value / low <= 200][:6]
+
+
+def _group_slide(point: StoryPoint, numbers: list[EvidenceNumber], c: Context) -> Slide:
+    w, m = c.words, c.material
+    c.note(
+        point.id,
+        "effect_target_missing",
+        "warn",
+        "導入後の目標値がないため、効果測定の基準となる数値だけを示しました。",
+        "No target is given; the chart shows baseline figures only.",
+    )
+    body = [c.block(w("effect_aim", text=p.text), evidence=p.evidence) for p in m.effects[:2]] + [
+        c.block(w("effect_single_basis"))
+    ]
+    title = w("chart_base") if len(numbers) > 1 else numbers[0].label
+    return c.slide(
+        point, w("effect_group"), body, evidence=[n.id for n in numbers], chart=group_chart(numbers, title, m)
+    )
+
+
+def write_comparison(point: StoryPoint, c: Context) -> Slide:
+    """Now against the proposal: measured rows first, then each need with what answers it, then the cost."""
+    w, m = c.words, c.material
+    rows: list[list[str]] = []
+    evidence: list[str] = []
+    for pair in c.effects.pairs[:3]:
+        rows.append([pair.label, pair.before.raw, pair.after.raw])
+        evidence += pair.evidence
+    for index, need in enumerate(m.needs[:4]):
+        answers = [p for i, p in enumerate(m.products) if need in c.needs_of(p, i)]
+        proposal = w.list([short_name(p) for p in answers]) if answers else w("to_confirm")
+        detail = next((p.rest for p in answers if p.rest and len(p.rest) <= 40), "")
+        rows.append(
+            [
+                need.topic,
+                need.head,
+                f"{proposal}（{detail}）"
+                if detail and c.language == "ja"
+                else f"{proposal} ({detail})"
+                if detail
+                else proposal,
+            ]
+        )
+        evidence += [*need.evidence, *(i for p in answers for i in p.evidence)]
+        _ = index
+    amounts = [f"{line.name} {line.amount}" for line in c.costs if line.amount and line.kind not in ("budget", "")][:2]
+    rows.append([w("comparison_cost"), w("none_now"), w.list(amounts) if amounts else w("to_confirm")])
+    evidence += [line.number.id for line in c.costs if line.number][:2]
+    open_cells = any(w("to_confirm") in cell for row in rows for cell in row)
+    if open_cells:
+        c.note(
+            point.id,
+            "comparison_open",
+            "info",
+            "比較表に「要確認」の欄があります。",
+            "The comparison has cells to be confirmed.",
+        )
+    title = (
+        w("comparison_title", n=len(rows), row=rows[0][0]) if c.effects.pairs else w("comparison_plain", n=len(rows))
+    )
+    body = [c.block(w("comparison_confirm"))] if open_cells else []
+    table = Table(
+        columns=[w("aspect"), w("now"), w("then")], rows=rows[:MAX_ROWS], evidence=list(dict.fromkeys(evidence))
+    )
+    return c.slide(point, title, body, evidence=evidence, table=table)
+
+
+def write_cost(point: StoryPoint, c: Context) -> Slide:
+    """Every amount given, with the first-year total by code where amounts can be added."""
+    w = c.words
+    lines = c.costs
+    if not any(line.amount for line in lines):
+        c.note(
+            point.id,
+            "cost_unknown",
+            "warn",
+            "費用の記載がないため、要確認としました。",
+            "No cost is given; it is marked to be confirmed.",
+        )
+        rows = [[short_name(p), w("to_confirm"), ""] for p in c.material.products[:5]] or [
+            [c.products, w("to_confirm"), ""]
+        ]
+        return c.slide(
+            point,
+            w("cost_unknown"),
+            [c.block(w("cost_quote"))],
+            table=Table(columns=[w("item"), w("amount"), w("remark")], rows=rows),
+        )
+    rows, evidence = [], []
+    for line in lines[: MAX_ROWS - 1]:
+        kind = {"once": w("once"), "monthly": w("monthly"), "yearly": w("yearly"), "budget": w("cost_budget")}.get(
+            line.kind, ""
+        )
+        rows.append([line.name, line.amount or w("to_confirm"), line.remark or kind])
+        evidence += [line.number.id] if line.number else []
+    total = _total(c)
+    addable = [line for line in lines if line.kind in ("once", "monthly", "yearly")]
+    parts = w.list([f"{line.name} {line.amount}" for line in addable[:3]])
+    if total:
+        rows.append([w("first_year"), total.raw, w("calculated", formula=_total_formula(c))])
+        evidence.append(total.id)
+        title = w("cost_total", parts=parts, total=total.raw)
+    else:
+        title = w("cost_parts", parts=parts) if addable else w("cost_text")
+    body: list[TextBlock] = [c.block(w("cost_tax")), c.block(w("cost_quote"))]
+    table = Table(columns=[w("item"), w("amount"), w("remark")], rows=rows, evidence=list(dict.fromkeys(evidence)))
+    return c.slide(point, title, body, evidence=evidence, table=table)
+
+
+def _addable(c: Context) -> dict[str, list[EvidenceNumber]]:
+    parts: dict[str, list[EvidenceNumber]] = {"once": [], "monthly": [], "yearly": []}
+    for line in c.costs:
+        if line.kind in parts and line.number:
+            parts[line.kind].append(line.number)
+    return parts
+
+
+def _total(c: Context) -> EvidenceNumber | None:
+    """The first year's sum; None for a single one-off amount or mixed currencies."""
+    parts = _addable(c)
+    members = [n for group in parts.values() for n in group]
+    if len({n.unit.split("/")[0] for n in members}) != 1 or (len(members) < 2 and not parts["monthly"]):
+        return None
+    return c.calculator.first_year(parts["once"], parts["monthly"], parts["yearly"], c.words("first_year"))
+
+
+def _total_formula(c: Context) -> str:
+    parts = _addable(c)
+    times = "か月" if c.language == "ja" else " months"
+    return " + ".join(
+        [n.raw for n in parts["once"]]
+        + [f"{n.raw} × 12{times}" for n in parts["monthly"]]
+        + [n.raw for n in parts["yearly"]]
+    )
+
+
+def write_appendix(point: StoryPoint, c: Context) -> Slide:
+    """The figures of the deck with their sources; a table of an attachment; or the list of documents."""
+    kind, _, name = point.topic.partition(":")
+    if kind == "table":
+        return _table_slide(point, name, c)
+    if kind == "sources":
+        return _sources_slide(point, c)
+    w, m = c.words, c.material
+    used = [n for n in m.usable() if not n.formula and n.label and (m.from_attachment(n) or n.source)]
+    chosen = [n for p in c.effects.pairs for n in (p.before, p.after)] + [
+        n for t in c.effects.trends[:1] for n in t.numbers
+    ]
+    chosen += (
+        [line.number for line in c.costs if line.number]
+        + [n for p in m.needs for n in m.numbers_about(p.text, 2)]
+        + used
+    )
+    unique = [n for n in {n.id: n for n in chosen}.values() if not n.formula][:MAX_ROWS]
+    rows = [
+        [f"{n.label}（{n.period}）" if n.period and n.period not in n.label else n.label, n.raw, _origin(n, c)]
+        for n in unique
+    ]
+    table = Table(columns=[w("number_label"), w("value"), w("source")], rows=rows, evidence=[n.id for n in unique])
+    return c.slide(point, w("appendix_title"), [], evidence=[n.id for n in unique], table=table)
+
+
+def _origin(number: EvidenceNumber, c: Context) -> str:
+    if not c.material.from_attachment(number):
+        return c.words("brief_source")
+    file = c.material.source_of(number).file
+    as_of = (
+        f"（{number.as_of}）" if number.as_of and c.language == "ja" else f" ({number.as_of})" if number.as_of else ""
+    )
+    return f"{file}{as_of}"
+
+
+def _table_slide(point: StoryPoint, name: str, c: Context) -> Slide:
+    table = next(t for t in c.material.ledger.tables if t.id == name)
+    unusable = {i for row in table.cells for i in row if i in c.material.unusable}
+    rows = [row for row, cells in zip(table.rows, table.cells, strict=True) if not unusable & set(cells)][:8]
+    ids = [i for row in table.cells for i in row if i and i not in unusable]
+    columns = [col or c.words("item") for col in table.columns]
+    title = c.words("data_title", title=table.title or table.file)
+    data = Table(columns=columns, rows=rows, unit=table.unit, source=table.file, evidence=ids)
+    return c.slide(point, title, [], evidence=ids, table=data)
+
+
+def _sources_slide(point: StoryPoint, c: Context) -> Slide:
+    m = c.material
+    files = [
+        f for f in dict.fromkeys(s.file for s in m.ledger.snippets if s.hidden != "expired") if f != m.brief_file()
+    ]
+    rows = []
+    for file in files[:MAX_ROWS]:
+        dated = next((n.as_of for n in m.ledger.numbers if m.source_of(n).file == file and n.as_of), "")
+        rows.append([file, dated or c.words("to_confirm")])
+    head = ["資料", "時点"] if c.language == "ja" else ["Document", "As of"]
+    return c.slide(point, c.words("appendix_sources"), [], table=Table(columns=head, rows=rows))
+
+
+__all__ = [
+    "find_figures",
+    "scale_of",
+    "sources_text",
+    "write_appendix",
+    "write_comparison",
+    "write_cost",
+    "write_effect",
+]

@@ -1,0 +1,1 @@
+"""Proposals: figures traced, invented content, completeness and seconds per deck; held-out briefs apart."""

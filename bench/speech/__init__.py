@@ -1,0 +1,1 @@
+"""How fast, how lean and how right the way from recording to transcript is: ``python -m bench.speech COMMAND``."""

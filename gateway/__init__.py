@@ -1,0 +1,1 @@
+"""The gateway: one OpenAI-compatible address with identity, limits, guardrails, routing and audit."""

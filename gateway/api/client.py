@@ -1,0 +1,146 @@
+"""The client's side of one request: its headers, its body under a limit, the watch for its leaving, its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from gateway.errors import BadRequest, BodyTimeout, ClientGone, TooLarge
+
+BODY_TIMEOUT_S = 60.0
+WRITE_TIMEOUT_S = 60.0
+JSON = "application/json"
+_REQUEST_ID = "kakehashi.request_id"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[A-Za-z0-9._-]{1,32}", re.ASCII)
+
+
+class Client:
+    """Who sits at the other end. ``gone`` turns true when the connection is closed under :meth:`watched`."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            self.headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        self.request_id: str = scope[_REQUEST_ID]
+        self.gone = False
+        self.received = 0  # bytes of the body
+        self._receive, self._send = receive, send
+
+    # -- what it sends ------------------------------------------------------------------------------------------------
+
+    async def json(self, limit: int) -> dict[str, Any]:
+        """The body as a JSON object, read once. Raises BadRequest, TooLarge, BodyTimeout, ClientGone."""
+        encoding = self.headers.get("content-encoding", "identity")
+        if encoding != "identity":
+            raise BadRequest(f"Compressed bodies ({encoding[:20]}) are not accepted.", code="unsupported_encoding")
+        return parse(await self.body(limit))
+
+    async def body(self, limit: int) -> bytes:
+        """The body, refused as soon as it is known to be over ``limit`` bytes, declared or chunked."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise TooLarge(limit)
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await self._read(limit)
+        except TimeoutError:
+            raise BodyTimeout(f"The body did not arrive within {BODY_TIMEOUT_S:g} s.") from None
+
+    async def _read(self, limit: int) -> bytes:
+        parts: list[bytes] = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            self.received += len(parts[-1])
+            if self.received > limit:
+                raise TooLarge(limit)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def label(self, name: str) -> str:
+        """A percent-encoded header for the audit record: decoded, one line, at most 200 characters."""
+        return _CONTROL.sub(" ", unquote(self.headers.get(name, "")[:1000]))[:200]
+
+    def prompt(self) -> str:
+        """The prompt version the client names (``id@version``), "" when it names none. Raises BadRequest."""
+        ref = self.headers.get("x-kakehashi-prompt", "")
+        if ref and not _PROMPT.fullmatch(ref):
+            raise BadRequest("x-kakehashi-prompt must look like 'minutes.points@1'.", param="x-kakehashi-prompt")
+        return ref
+
+    # -- whether it is still there ------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Cancel the body of the ``async with`` as soon as the client leaves; it ends in ClientGone.
+
+        Only one may wait for ASGI messages at a time, so the request's body must have been read.
+        """
+        owner = asyncio.current_task()
+        assert owner is not None  # noqa: S101 - we are in a coroutine, so there is one
+        watch = asyncio.create_task(self._until_gone(owner))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.gone and owner.uncancel() == 0:
+                raise ClientGone from None
+            raise
+        finally:
+            watch.cancel()
+
+    async def _until_gone(self, owner: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        owner.cancel()
+
+    # -- what it gets -------------------------------------------------------------------------------------------------
+
+    async def answer(self, status: int, body: bytes, headers: Mapping[str, str], content_type: str = JSON) -> None:
+        """A complete answer."""
+        await self._start(status, [*headers.items(), ("content-length", str(len(body)))], content_type)
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start_stream(self, headers: Mapping[str, str]) -> None:
+        """The head of a stream of server-sent events; proxies are asked not to hold it back."""
+        extra = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+        await self._start(200, [*headers.items(), *extra], "text/event-stream; charset=utf-8")
+
+    async def write(self, data: bytes, *, last: bool = False) -> None:
+        """A part of a stream. A client that takes nothing for a minute has left (ClientGone)."""
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        except TimeoutError:
+            raise ClientGone from None
+
+    async def _start(self, status: int, headers: Iterable[tuple[str, str]], content_type: str) -> None:
+        pairs = [(b"content-type", content_type.encode())]
+        pairs += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """A JSON object from bytes. Raises BadRequest that says what is wrong and where."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        try:
+            raw.decode()
+        except UnicodeDecodeError as wrong:
+            raise BadRequest(f"The body is not valid UTF-8 (byte {wrong.start}).", code="invalid_json") from None
+        what = "is empty" if not raw.strip() else f"is not valid JSON: {error}"
+        raise BadRequest(f"The body {what}.", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise BadRequest("The body must be a JSON object.", code="invalid_json")
+    return value

@@ -1,0 +1,87 @@
+"""The OpenAPI description of the surfaces that are plain ASGI endpoints, in the words of their own field lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from gateway.api.chat import SURFACES
+from gateway.api.exchange import Surface
+from gateway.api.params import OURS
+
+_SUMMARY = {
+    "chat": "Chat completion, whole or as a stream",
+    "completions": "Text completion, whole or as a stream",
+    "embeddings": "Embeddings of texts",
+}
+_TYPES: dict[str, dict[str, Any]] = {
+    "model": {"type": "string", "description": "A model's name, an alias, or 'default'"},
+    "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+    "prompt": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    "input": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    "stream": {"type": "boolean", "default": False},
+    "n": {"type": "integer", "minimum": 1, "maximum": 4},
+    "max_tokens": {"type": "integer", "minimum": 1},
+    "temperature": {"type": "number", "minimum": 0},
+    "response_format": {"type": "object"},
+    "tools": {"type": "array", "maxItems": 128, "items": {"type": "object"}},
+}
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Make ``app.openapi()`` include the model surfaces and the key."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            components = schema.setdefault("components", {})
+            components.setdefault("schemas", {})["Error"] = ERROR
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_…"}}
+            for surface in SURFACES:
+                schema["paths"][f"/v1{surface.path}"] = {"post": _operation(surface)}
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend its document
+
+
+def _operation(surface: Surface) -> dict[str, Any]:
+    fields = {name: _TYPES.get(name, {}) for name in surface.allowed}
+    required = ["model", next(name for name in ("messages", "prompt", "input") if name in fields)]
+    body = {"type": "object", "required": required, "properties": fields}
+    answer: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
+    if surface.generates:
+        answer["text/event-stream"] = {"schema": {"type": "string"}}
+    return {
+        "summary": _SUMMARY[surface.name],
+        "description": "OpenAI's request and answer. Fields that are left out are named in the answer's header "
+        f"`x-kakehashi-ignored-params`; set by the gateway: {', '.join(sorted(OURS))}.",
+        "operationId": surface.name,
+        "tags": ["models"],
+        "security": [{"key": []}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "The answer", "content": answer},
+            "default": {
+                "description": "An error",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+            },
+        },
+    }

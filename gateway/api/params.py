@@ -1,0 +1,264 @@
+"""What of a request body goes to the engine. vLLM trusts its callers; we do not.
+
+Three answers to every field: it passes (with bounds where a value can hurt), it is refused by name with 400, or it is
+left out and named in the header ``x-kakehashi-ignored-params``. Nothing is dropped silently (litellm#10791).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from gateway.api.schema_bounds import (
+    check_choice,
+    check_grammar,
+    check_json,
+    check_regex,
+    check_response_format,
+    check_structured_outputs,
+    check_tools,
+)
+from gateway.errors import BadRequest
+
+Check = Callable[[Any, str], None]
+
+MAX_CHOICES = 4  # n: vLLM allows 16,384 sequences a request by default (PR#37952)
+MAX_LOGPROBS = 5
+MAX_TOKENS = 1_000_000
+
+
+def untouched(value: Any, where: str) -> None:
+    """Passes whatever it is: the engine judges it, and it cannot hurt."""
+
+
+def integer(low: int, high: int) -> Check:
+    def check(value: Any, where: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise BadRequest(f"'{where}' must be a whole number from {low} to {high}.", param=where)
+
+    return check
+
+
+def number(low: float, high: float) -> Check:
+    def check(value: Any, where: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise BadRequest(f"'{where}' must be a number from {low:g} to {high:g}.", param=where)
+
+    return check
+
+
+def boolean(value: Any, where: str) -> None:
+    if not isinstance(value, bool):
+        raise BadRequest(f"'{where}' must be true or false.", param=where)
+
+
+def texts(most: int, longest: int) -> Check:
+    def check(value: Any, where: str) -> None:
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or len(listed) > most or not all(isinstance(t, str) for t in listed):
+            raise BadRequest(f"'{where}' must be at most {most} texts.", param=where)
+        if any(len(text) > longest for text in listed):
+            raise BadRequest(f"A text of '{where}' is longer than {longest} characters.", param=where)
+
+    return check
+
+
+def token_ids(most: int) -> Check:
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, list) or len(value) > most or not all(type(item) is int for item in value):
+            raise BadRequest(f"'{where}' must be at most {most} token ids.", param=where)
+
+    return check
+
+
+def mapping(most: int) -> Check:
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, dict) or len(value) > most:
+            raise BadRequest(f"'{where}' must be an object of at most {most} entries.", param=where)
+
+    return check
+
+
+def refused(reason: str, *, harmless: tuple[Any, ...] = ()) -> Check:
+    """Refuse a field, except where its value asks for nothing (``harmless``)."""
+
+    def check(value: Any, where: str) -> None:
+        if not any(type(value) is type(other) and value == other for other in harmless):
+            message = f"'{where}' is not accepted by this gateway: {reason}"
+            raise BadRequest(message, code="unsupported_parameter", param=where)
+
+    return check
+
+
+def template_options(value: Any, where: str) -> None:
+    """Only the switch of thinking. CVE-2025-62426: other values block vLLM's loop, or replace the template itself."""
+    if not isinstance(value, dict):
+        raise BadRequest(f"'{where}' must be an object.", param=where)
+    for name, option in value.items():
+        if name not in ("enable_thinking", "thinking"):
+            raise BadRequest(
+                f"'{where}.{name[:40]}' is not accepted by this gateway.", code="unsupported_parameter", param=where
+            )
+        boolean(option, f"{where}.{name}")
+
+
+def stream_options(value: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise BadRequest(f"'{where}' must be an object.", param=where)
+    for name in ("include_usage", "continuous_usage_stats"):
+        if value.get(name) is not None:
+            boolean(value[name], f"{where}.{name}")
+
+
+# Set by the gateway, so a client's own value is left out and named in the answer's header.
+OURS = frozenset(
+    {
+        "priority",  # decides who waits: comes with the key; non-zero fails unless the scheduler knows priorities
+        "request_id",  # goes into the engine as it is: another client's id must not be imitable
+        "cache_salt",  # separates the prefix caches of teams; a client must not choose its neighbour's
+        "prediction",  # a text that goes upstream without being read by the guardrails
+        "metadata",  # the same; put the job into x-kakehashi-job instead
+        "store",  # would keep the conversation upstream, outside the audit log's retention
+    }
+)
+
+_COMMON: Mapping[str, Check] = {
+    "model": untouched,  # resolved by the router
+    "stream": boolean,
+    "stream_options": stream_options,
+    "n": integer(1, MAX_CHOICES),
+    "max_tokens": integer(1, MAX_TOKENS),
+    "min_tokens": integer(0, MAX_TOKENS),
+    "temperature": number(0, 10),
+    "top_p": number(0, 1),
+    "top_k": integer(-1, 1_000_000),
+    "min_p": number(0, 1),
+    "seed": untouched,
+    "frequency_penalty": number(-2, 2),
+    "presence_penalty": number(-2, 2),
+    "repetition_penalty": number(0, 10),
+    "length_penalty": untouched,
+    "repetition_detection": untouched,
+    "logit_bias": mapping(1_024),
+    "stop": texts(16, 256),  # each is searched for in every step of the answer
+    "stop_token_ids": token_ids(64),
+    "include_stop_str_in_output": boolean,
+    "ignore_eos": boolean,
+    "skip_special_tokens": boolean,
+    "spaces_between_special_tokens": boolean,
+    "add_special_tokens": boolean,
+    "truncate_prompt_tokens": untouched,
+    "truncation_side": untouched,
+    "allowed_token_ids": token_ids(4_096),
+    "bad_words": texts(64, 256),
+    "thinking_token_budget": untouched,
+    "user": untouched,
+    "response_format": check_response_format,
+    "structured_outputs": check_structured_outputs,
+    "guided_json": check_json,
+    "guided_regex": check_regex,
+    "guided_choice": check_choice,
+    "guided_grammar": check_grammar,
+    # -- refused --
+    "use_beam_search": refused("it multiplies the work of one request.", harmless=(False,)),
+    "best_of": refused("it multiplies the work of one request.", harmless=(1,)),
+    "echo": refused("the prompt would come back unchecked.", harmless=(False,)),
+    "prompt_logprobs": refused("it computes and returns the whole prompt's probabilities.", harmless=(0,)),
+    "logprob_token_ids": refused("it returns probabilities without bound."),
+    "prompt_embeds": refused("the guardrails cannot read embeddings; and they are unpickled (CVE-2025-62164)."),
+    "return_prompt_text": refused("the prompt would come back unchecked.", harmless=(False,)),
+    "return_token_ids": refused("token ids would bypass the guardrails on the answer.", harmless=(False,)),
+    "return_tokens_as_token_ids": refused("token ids would bypass the guardrails on the answer.", harmless=(False,)),
+    "return_token_offsets": refused("it describes the answer before the guardrails.", harmless=(False,)),
+    "vllm_xargs": refused("it reaches engine internals."),
+    "kv_transfer_params": refused("it moves caches between engines and is not for clients."),
+    "ec_transfer_params": refused("it moves caches between engines and is not for clients."),
+    "routed_experts_prompt_start": refused("it reaches engine internals.", harmless=(0,)),
+    "mm_processor_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
+    "media_io_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
+    "mm_payload": refused("it hands the engine decoded media."),
+    "return_mm_kwargs": refused("it returns engine internals.", harmless=(False,)),
+}
+
+CHAT: Mapping[str, Check] = {
+    **_COMMON,
+    "messages": untouched,  # checked by gateway.api.content
+    "max_completion_tokens": integer(1, MAX_TOKENS),
+    "logprobs": boolean,
+    "top_logprobs": integer(0, MAX_LOGPROBS),
+    "tools": check_tools,
+    "tool_choice": untouched,
+    "parallel_tool_calls": untouched,
+    "functions": untouched,
+    "function_call": untouched,
+    "reasoning_effort": untouched,
+    "include_reasoning": boolean,
+    "verbosity": untouched,
+    "modalities": untouched,
+    "audio": untouched,
+    "service_tier": untouched,
+    "safety_identifier": untouched,
+    "prompt_cache_key": untouched,
+    "prompt_cache_retention": untouched,
+    "web_search_options": refused("the engine must not reach the web for a client.", harmless=()),
+    "add_generation_prompt": boolean,
+    "continue_final_message": boolean,
+    "chat_template": refused("a client's template runs code-like text in the engine (CVE-2025-62426, CVE-2025-61620)."),
+    "chat_template_kwargs": template_options,
+    "documents": refused("put documents into the messages, where the guardrails read them."),
+}
+
+COMPLETIONS: Mapping[str, Check] = {
+    **_COMMON,
+    "prompt": untouched,  # checked by gateway.api.content
+    "suffix": texts(1, 100_000),
+    "logprobs": integer(0, MAX_LOGPROBS),
+}
+
+EMBEDDINGS: Mapping[str, Check] = {
+    "model": untouched,
+    "input": untouched,  # checked by gateway.api.content
+    "encoding_format": untouched,
+    "dimensions": integer(1, 100_000),
+    "user": untouched,
+    "truncate_prompt_tokens": untouched,
+    "truncation_side": untouched,
+    "add_special_tokens": boolean,
+    "normalize": boolean,
+    "embed_dtype": untouched,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """The body to go on with, and the names of what was left out."""
+
+    body: dict[str, Any]
+    ignored: tuple[str, ...]
+
+    @property
+    def header(self) -> dict[str, str]:
+        """``x-kakehashi-ignored-params``; names are percent-encoded, since a client chooses them."""
+        if not self.ignored:
+            return {}
+        return {"x-kakehashi-ignored-params": ",".join(quote(name[:60], safe="") for name in self.ignored[:20])}
+
+
+def sift(body: dict[str, Any], allowed: Mapping[str, Check]) -> Sifted:
+    """Check every field of a body against its surface's list. A null is as good as not given. Raises BadRequest."""
+    kept: dict[str, Any] = {}
+    ignored: list[str] = []
+    for name, value in body.items():
+        if value is None:
+            continue
+        check = allowed.get(name)
+        if check is None:
+            ignored.append(name)
+            continue
+        check(value, name)
+        kept[name] = value
+    if not isinstance(kept.get("model"), str):
+        raise BadRequest("'model' is missing or not a text.", code="missing_model", param="model")
+    return Sifted(kept, tuple(ignored))

@@ -1,0 +1,248 @@
+"""The life of a request to a model, in the order in which it happens:
+
+    key → body → model → limits → guardrails → audit: intent → engine → guardrails → audit: outcome → last byte → settle
+
+One pipeline for every surface, so no way through skips a step (litellm#35257, #35958, bifrost#2873).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, NoReturn
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.client import Client
+from gateway.api.exchange import Exchange, Surface
+from gateway.api.params import sift
+from gateway.api.services import Services
+from gateway.api.stream import StreamRelay, error_frame
+from gateway.api.upstream_answer import raise_for_status, read_answer
+from gateway.api.usage import NOTHING, Usage
+from gateway.errors import (
+    ApiError,
+    BadGateway,
+    ClientGone,
+    ContentBlocked,
+    Forbidden,
+    Unavailable,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+from gateway.guardrails.types import Blocked, RequestGuard
+from gateway.routing.pool import Reply
+from kakehashi.errors import ConfigError
+
+_LOG = logging.getLogger("gateway.pipeline")
+_IN_THREAD_BYTES = 64 * 1024  # longer texts are checked in a thread, so that other requests go on meanwhile
+_CLIENT_CLOSED = 499
+
+
+class Pipeline:
+    """The ASGI endpoint of one surface."""
+
+    def __init__(self, services: Services, surface: Surface) -> None:
+        self.services, self.surface = services, surface
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ApiError for an answer that is an error, ClientGone when nobody waits for one."""
+        exchange = await self._begin(Client(scope, receive, send))
+        try:
+            await self._admit(exchange)
+            forward = await self._check_request(exchange)
+            await self._store_intent(exchange, forward)
+            if exchange.streams:
+                await self._answer_stream(exchange, forward)
+            else:
+                await self._answer_whole(exchange, forward)
+        except (ApiError, Blocked, ClientGone, asyncio.CancelledError) as error:
+            await self._end_badly(exchange, error)
+        finally:
+            await self._settle(exchange)
+
+    # -- before the engine --------------------------------------------------------------------------------------------
+
+    async def _begin(self, client: Client) -> Exchange:
+        """Who asks, and for what. Raises Unauthorized, BadRequest, TooLarge."""
+        started = time.perf_counter()
+        key = await self.services.keys.verify(client.headers.get("authorization"))
+        sifted = sift(await client.json(self.services.settings.max_body_bytes), self.surface.allowed)
+        self.surface.check(sifted.body)
+        guard = self._guard(key.profile, client)
+        return Exchange(self.surface, client, key, sifted, client.prompt(), guard, started)
+
+    def _guard(self, profile: str | None, client: Client) -> RequestGuard:
+        try:
+            return self.services.guardrails.request(profile, headers=client.headers)
+        except ConfigError as error:
+            message = f"This key's guardrail profile cannot be used: {error.message}"
+            raise ApiError(message, code="policy_misconfigured") from error
+
+    async def _admit(self, x: Exchange) -> None:
+        """The model, and the limits. Raises NotFound, Forbidden, RateLimited, Unavailable."""
+        x.route = await self.services.router.resolve(x.body["model"], x.key)
+        x.reservation = await self.services.meter.reserve(x.key, x.prompt_guess, x.answer_limit())
+        x.limit_headers = self.services.meter.headers(x.reservation)
+
+    async def _check_request(self, x: Exchange) -> dict[str, Any]:
+        """The body to forward: checked, and masked where the policy says so. Raises Blocked."""
+        if x.client.received > _IN_THREAD_BYTES:
+            return await asyncio.to_thread(x.guard.check_request, x.body)
+        return x.guard.check_request(x.body)
+
+    async def _store_intent(self, x: Exchange, forward: dict[str, Any] | None) -> None:
+        await self.services.records.intent(x.intent(forward))
+        x.intent_stored = True
+
+    # -- the engine ---------------------------------------------------------------------------------------------------
+
+    def _sent(self, x: Exchange, forward: dict[str, Any]) -> AbstractAsyncContextManager[Reply]:
+        route = x.route
+        assert route is not None  # noqa: S101 - admitted before
+        encode = x.encode(forward, self.services.salt_key)
+        return self.services.pool.send(self.surface.path, route.serves, encode, x.client.request_id)
+
+    async def _answer_whole(self, x: Exchange, forward: dict[str, Any]) -> None:
+        x.usage = None
+        async with x.client.watched(), self._sent(x, forward) as reply:
+            answer, x.received = await read_answer(reply)
+        x.usage = Usage.of(answer.get("usage")) or Usage(x.prompt_guess(), 0, exact=False)
+        _note_answer(x, answer)
+        body = await self._check_response(x, answer)
+        await self._store_outcome(x, "ok", 200)
+        await x.client.answer(200, body, x.headers())
+
+    async def _check_response(self, x: Exchange, answer: dict[str, Any]) -> bytes:
+        if not self.surface.generates:  # embeddings: numbers, nothing to read and nothing worth keeping
+            body, x.received = x.received, b""
+            return body
+        texts = _texts(answer)
+        if len(x.received) > _IN_THREAD_BYTES:
+            answer = await asyncio.to_thread(x.guard.check_response, answer)
+        else:
+            answer = x.guard.check_response(answer)
+        if _texts(answer) != texts:
+            _drop_logprobs(answer)
+        return orjson.dumps(answer)
+
+    async def _answer_stream(self, x: Exchange, forward: dict[str, Any]) -> None:
+        options = x.body.get("stream_options", {})
+        relay = StreamRelay(
+            x.guard,
+            wants_usage=bool(options.get("include_usage")),
+            continuous=bool(options.get("continuous_usage_stats")),
+        )
+        x.usage = None
+        try:
+            async with x.client.watched(), self._sent(x, forward) as reply:
+                await raise_for_status(reply)
+                await self._relay(x, reply, relay)
+        finally:
+            _note_stream(x, relay)
+        await self._store_outcome(x, "ok", 200)
+        await self._send(x, b"")
+        await x.client.write(relay.ending(), last=True)
+
+    async def _relay(self, x: Exchange, reply: Reply, relay: StreamRelay) -> None:
+        async with aclosing(reply.parts()) as parts:
+            async for part in parts:
+                out = relay.feed(part)
+                if x.ttft_s is None and relay.texts:
+                    x.ttft_s = time.perf_counter() - x.started
+                    self.services.metrics.first_text(self.surface.name, x.ttft_s)
+                if out:
+                    await self._send(x, out)
+                if relay.failure or relay.done or relay.blocked:
+                    break
+        relay.check_complete()
+
+    async def _send(self, x: Exchange, data: bytes) -> None:
+        """The head goes with the first bytes: an engine that fails before them gets a true status code."""
+        if not x.streaming:
+            x.streaming = True
+            await x.client.start_stream(x.headers())
+        if data:
+            await x.client.write(data)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    async def _store_outcome(self, x: Exchange, outcome: str, status: int, error: str = "") -> None:
+        x.outcome_stored = True
+        record = x.outcome(outcome, status, error)
+        model = x.route.model if x.route and x.upstream and x.upstream.catalog.models else "unlisted"
+        self.services.metrics.ended(model, outcome, record.prompt_tokens, record.completion_tokens)
+        self.services.metrics.decided(x.guard.decisions)
+        await self.services.records.outcome(record)
+
+    async def _end_badly(self, x: Exchange, error: BaseException) -> NoReturn:
+        """Record how it ended, tell the client (in the stream, if that has begun), and pass the error on."""
+        outcome, answer = _judge(error)
+        if isinstance(answer, UpstreamRefused) or answer.code == "upstream_unavailable":
+            x.usage = NOTHING  # the engine did nothing
+        try:
+            if not x.intent_stored and isinstance(error, Blocked | Forbidden):
+                await self._store_intent(x, None)
+            if x.intent_stored and not x.outcome_stored:
+                await self._store_outcome(x, outcome, answer.status, answer.code)
+        except Unavailable as unavailable:
+            answer = unavailable
+        if isinstance(error, ClientGone | asyncio.CancelledError):
+            raise error
+        answer.headers = {**x.headers(), **answer.headers}
+        if x.streaming:
+            await x.client.write(error_frame(answer), last=True)
+        raise answer from (error if error is not answer else None)
+
+    async def _settle(self, x: Exchange) -> None:
+        """Charge what was used; and leave no intent without an outcome, not even after a failure of our own."""
+        if x.intent_stored and not x.outcome_stored:
+            await self._store_outcome(x, "refused", 500, "internal_error")
+        try:
+            await self.services.meter.settle(x.reservation, x.usage.total if x.usage else None)
+        except Unavailable as error:
+            _LOG.error("%s: the limits could not be settled: %s", x.client.request_id, error.message)
+
+
+def _judge(error: BaseException) -> tuple[str, ApiError]:
+    """How the audit log calls this ending, and what the client is told."""
+    if isinstance(error, Blocked):
+        return "blocked", ContentBlocked(f"{error.message} [{error.rule}]")
+    if isinstance(error, UpstreamTimeout):
+        return "upstream_timeout", error
+    if isinstance(error, ApiError):
+        upstream = isinstance(error, BadGateway | UpstreamRefused) or error.code.startswith("upstream_")
+        return ("upstream_error" if upstream else "refused"), error
+    gone = ApiError("The connection was closed.", code="client_gone" if isinstance(error, ClientGone) else "shutdown")
+    gone.status = _CLIENT_CLOSED
+    return "client_gone", gone
+
+
+def _note_answer(x: Exchange, answer: dict[str, Any]) -> None:
+    x.upstream_model = str(answer.get("model") or "")[:200]
+    choices = [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]
+    x.finish_reason = ",".join(dict.fromkeys(str(c.get("finish_reason")) for c in choices if c.get("finish_reason")))
+
+
+def _note_stream(x: Exchange, relay: StreamRelay) -> None:
+    if relay.begun:
+        x.usage = relay.usage(x.prompt_guess())
+        x.received = relay.received()
+    x.upstream_model = relay.model[:200]
+    x.finish_reason = relay.finish_reason
+
+
+def _texts(answer: dict[str, Any]) -> list[Any]:
+    """The texts of every choice, to see whether the guard changed one."""
+    choices = [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]
+    return [choice.get("text") or (choice.get("message") or {}).get("content") for choice in choices]
+
+
+def _drop_logprobs(answer: dict[str, Any]) -> None:
+    """They would spell out what the guard has changed."""
+    for choice in answer.get("choices") or ():
+        if isinstance(choice, dict) and choice.get("logprobs") is not None:
+            choice["logprobs"] = None

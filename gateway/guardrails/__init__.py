@@ -1,0 +1,1 @@
+"""What may go in and out: policies, detectors, masking, streaming."""

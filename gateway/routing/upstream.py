@@ -1,0 +1,169 @@
+"""One upstream: an OpenAI-compatible server, its pooled connections, its health and the models it serves.
+
+Nothing of the client's headers goes there (CVE-2025-48956: huge headers), only ours; redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from kakehashi.errors import ConfigError
+
+# vLLM (uvicorn) closes idle connections after 5 s. We let go earlier, so that a request is never written into a
+# connection that the engine is just closing: nobody could say whether it had been accepted.
+KEEP_ALIVE_S = 3.0
+PROBE_TIMEOUT_S = 10.0
+_SLOW_PROBES = 3  # a busy engine may answer its model list late; only repeated silence counts as down
+_DOWN = (502, 503, 504)  # a proxy in front of an engine that is not there; any other answer comes from a live server
+
+
+class NotReached(Exception):
+    """No connection: the request certainly did not reach the engine, so another attempt is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The models an upstream serves. ``models`` None: it has no list (then names pass as asked)."""
+
+    models: dict[str, dict[str, Any]] | None = None
+    vllm: bool = False
+
+    @classmethod
+    def of(cls, listed: Any) -> Catalog:
+        """From the answer of ``GET /models``; an answer of another shape is no list."""
+        data = listed.get("data") if isinstance(listed, dict) else None
+        if not isinstance(data, list):
+            return cls()
+        models = {m["id"]: m for m in data if isinstance(m, dict) and isinstance(m.get("id"), str)}
+        return cls(models, any(m.get("owned_by") == "vllm" for m in models.values()))
+
+
+@dataclass(slots=True)
+class Health:
+    """unknown until the first probe; ``reason`` says why it is down."""
+
+    state: Literal["unknown", "up", "down"] = "unknown"
+    reason: str = "not asked yet"
+    slow_probes: int = 0
+
+    def up(self) -> None:
+        self.state, self.reason, self.slow_probes = "up", "", 0
+
+    def down(self, reason: str) -> None:
+        self.state, self.reason = "down", reason
+
+
+@dataclass
+class Upstream:
+    """Open it inside the running event loop, close it at the end."""
+
+    name: str
+    base_url: str
+    api_key: str | None = None
+    connect_timeout_s: float = 5.0
+    health: Health = field(default_factory=Health)
+    catalog: Catalog = field(default_factory=Catalog)
+    in_flight: int = 0
+    _session: aiohttp.ClientSession | None = None
+
+    def __post_init__(self) -> None:
+        self.base_url = base_url(self.base_url)
+
+    def __repr__(self) -> str:
+        return f"Upstream({self.name})"
+
+    def open(self) -> None:
+        headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "kakehashi"}
+        if self.api_key:
+            headers["authorization"] = f"Bearer {self.api_key}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout_s),
+            headers=headers,
+            skip_auto_headers=("Accept",),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("Upstream.open() comes first")
+        return self._session
+
+    async def post(self, path: str, body: bytes, request_id: str) -> aiohttp.ClientResponse:
+        """Send a request; the answer's head. Raises NotReached, aiohttp.ClientError."""
+        try:
+            return await self.session.post(
+                self.base_url + path, data=body, headers={"x-request-id": request_id}, allow_redirects=False
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            self.health.down(_why(error))
+            raise NotReached(self.health.reason) from error
+
+    async def probe(self) -> None:
+        """Ask for the models; learn from the answer (or its absence) how the upstream is."""
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                async with self.session.get(f"{self.base_url}/models", allow_redirects=False) as answer:
+                    self._learn(answer.status, await answer.read())
+        except aiohttp.ConnectionTimeoutError as error:
+            self.health.down(_why(error))
+        except TimeoutError:
+            self._silent()
+        except aiohttp.ServerDisconnectedError:
+            self.health.up()  # it listens, and has no such address: a small server without a model list
+        except aiohttp.ClientError as error:
+            self.health.down(_why(error))
+
+    def _silent(self) -> None:
+        """It takes connections but does not answer the probe: perhaps just busy with our own requests."""
+        self.health.slow_probes += 1
+        if self.in_flight == 0 and (self.health.state != "up" or self.health.slow_probes >= _SLOW_PROBES):
+            self.health.down("does not answer")
+
+    def _learn(self, status: int, body: bytes) -> None:
+        if status in (401, 403):
+            self.health.down("refuses the gateway's API key")
+        elif status in _DOWN:
+            self.health.down(f"answers {status}")
+        else:
+            self.catalog = Catalog.of(_json(body)) if status == 200 else Catalog()
+            self.health.up()
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _why(error: Exception) -> str:
+    """A reason without addresses: it goes to clients."""
+    if isinstance(error, TimeoutError):
+        return "cannot be reached in time"
+    os_error = getattr(error, "os_error", None)
+    return "refuses connections" if isinstance(os_error, ConnectionRefusedError) else "cannot be reached"
+
+
+def base_url(url: str) -> str:
+    """An upstream's base URL in its one form: http(s), no user, no query; ``/v1`` is added when there is no path."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ConfigError(
+            "gateway.upstream must be an http(s) URL such as http://127.0.0.1:8000/v1, without user, query or fragment."
+        )
+    path = parts.path.rstrip("/") or "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}"

@@ -1,0 +1,1 @@
+"""The engine and the machine: models, conversion, start, supervision."""

@@ -1,0 +1,1 @@
+"""Tests: unit, integration, engine, speech, browser; builders in helpers, fixtures in data."""

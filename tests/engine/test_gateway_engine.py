@@ -1,0 +1,92 @@
+"""The gateway, with its real guardrails and audit log, in front of a real vLLM."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from gateway.guardrails.policy import load_policy
+from tests.helpers.running_gateway import RunningGateway, running_gateway
+
+pytestmark = pytest.mark.engine
+MESSAGES: list[Any] = [{"role": "user", "content": "日本の首都はどこですか。一言で答えてください。"}]
+ENDLESS = {"messages": MESSAGES, "model": "default", "max_tokens": 2000, "ignore_eos": True}
+
+
+@pytest.fixture(scope="module")
+def gateway(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        running_gateway(
+            tmp_path_factory.mktemp("home"), patch, engine_url, real_audit=True, guardrails=load_policy(None)
+        ) as server,
+    ):
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(gateway: RunningGateway) -> openai.OpenAI:
+    return openai.OpenAI(base_url=gateway.url, api_key=gateway.key(), max_retries=0, timeout=120)
+
+
+def running(engine_url: str) -> float:
+    text = httpx.get(engine_url.removesuffix("/v1") + "/metrics").text
+    return sum(float(value) for value in re.findall(r"^vllm:num_requests_running\S* ([\d.]+)$", text, re.M))
+
+
+def until_idle(engine_url: str) -> None:
+    deadline = time.monotonic() + 30
+    while running(engine_url) > 0:
+        assert time.monotonic() < deadline, "the engine goes on working for nobody"
+        time.sleep(0.1)
+
+
+def test_vllm_is_known_as_such_and_its_paths_stay_hidden(gateway: RunningGateway, client: openai.OpenAI) -> None:
+    models = client.models.list().data
+    assert models[-1].id == "default" and len(models) >= 2
+    assert gateway.services.pool.upstreams[0].catalog.vllm
+    assert all("/" not in str(getattr(model, "root", "")) for model in models)
+
+
+def test_a_stream_says_the_same_as_the_whole_answer(client: openai.OpenAI) -> None:
+    options: dict[str, Any] = {"model": "default", "messages": MESSAGES, "max_tokens": 12, "temperature": 0}
+    whole = client.chat.completions.create(**options)
+    stream = client.chat.completions.create(**options, stream=True, stream_options={"include_usage": True})
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
+
+
+def test_a_schema_is_kept(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"who": {"enum": ["田中", "佐藤"]}}, "required": ["who"],
+              "additionalProperties": False}  # fmt: skip
+    answer = client.chat.completions.create(
+        model="default", messages=MESSAGES, max_tokens=40,
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema, "strict": True}},
+    )  # fmt: skip
+    assert json.loads(answer.choices[0].message.content or "")["who"] in ("田中", "佐藤")
+
+
+def test_what_vllm_refuses_keeps_its_status_and_words(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="max"):
+        client.chat.completions.create(model="default", messages=MESSAGES, max_tokens=900_000)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_stops_the_engine(gateway: RunningGateway, engine_url: str, stream: bool) -> None:
+    until_idle(engine_url)
+    headers = {"authorization": f"Bearer {gateway.key()}"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            gateway.url + "/chat/completions", json={**ENDLESS, "stream": stream}, headers=headers,
+            timeout=httpx.Timeout(10, read=2 if not stream else 0.01),
+        )  # fmt: skip
+    until_idle(engine_url)

@@ -1,0 +1,1 @@
+"""Builders that tests, benchmarks and screenshots share."""

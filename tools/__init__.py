@@ -1,0 +1,1 @@
+"""What developers and the set-up run: environments, schemas, recordings, screenshots."""

@@ -39,6 +39,11 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: synchronous Playwright keeps an event loop running in the thread, and asyncio tests cannot."""
+    items.sort(key=lambda item: "browser" in {mark.name for mark in item.iter_markers()})
+
+
 @pytest.fixture(scope="session")
 def model_path() -> Path:
     """``$KAKEHASHI_HOME/models`` of the checkout, with the real models; `make test` fills it."""

@@ -34,6 +34,23 @@ def test_one_voice_is_one_group_even_when_more_are_expected() -> None:
     assert set(group([0] * 8, spread=0.05, count=3).tolist()) == {0}
 
 
+@pytest.mark.parametrize("silent", [1, 2, 5])
+def test_participants_who_never_speak_do_not_split_a_voice(silent: int) -> None:
+    speakers = [0, 1, 2] * 8
+    assert group(speakers, spread=0.35, count=3 + silent).tolist() == speakers
+
+
+def test_two_voices_that_lie_near_stay_apart_when_each_is_steady() -> None:
+    """A fixed distance would take them for one: what counts is how much each of them varies."""
+    random = np.random.default_rng(3)
+    first = np.abs(random.normal(size=256)) + 0.1
+    second = first + 0.45 * random.normal(size=256)
+    rows = np.stack([first, second] * 8) + 0.2 * random.normal(size=(16, 256))
+    vectors: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    assert 1 - float(vectors[0] @ vectors[1]) < 0.17
+    assert cluster(vectors, np.full(16, 3.0), 4).tolist() == [0, 1] * 8
+
+
 def test_short_stretches_join_the_voice_they_are_nearest_to() -> None:
     vectors = np.concatenate([voices([0, 1, 0, 1], 0.1), voices([0, 1], 0.45)])
     labels = cluster(vectors, np.array([4.0, 4, 4, 4, 0.4, 0.4]))

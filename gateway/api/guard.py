@@ -48,6 +48,7 @@ class ScanResponse(BaseModel):
 @router.post(
     "/scan",
     response_model=ScanResponse,
+    response_model_exclude_unset=True,
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": ScanRequest.model_json_schema()}}}},
 )
 async def scan(request: Request, caller: Caller, services: TheServices) -> ScanResponse:
@@ -63,7 +64,9 @@ async def scan(request: Request, caller: Caller, services: TheServices) -> ScanR
     await services.meter.reserve(caller, lambda: 0, 0)
     verdicts = await asyncio.to_thread(_verdicts, services, asked, asked.profile or caller.profile)
     await _record(services, caller, client, asked, verdicts, started)
-    return ScanResponse(results=[_answer(verdict) for verdict in verdicts], policy=services.guardrails.ref)
+    return ScanResponse(
+        results=[ScanAnswer.model_validate(verdict.answer()) for verdict in verdicts], policy=services.guardrails.ref
+    )
 
 
 def _verdicts(services: Services, asked: ScanRequest, profile: str | None) -> list[Verdict]:
@@ -71,12 +74,6 @@ def _verdicts(services: Services, asked: ScanRequest, profile: str | None) -> li
         return [services.guardrails.scan(i.text, source=i.source, profile=profile) for i in asked.inputs]
     except ConfigError as error:
         raise BadRequest(error.message, code="unknown_profile", param="profile") from error
-
-
-def _answer(verdict: Verdict) -> ScanAnswer:
-    names = ("start", "end", "type", "rule", "confidence")
-    findings = [{name: getattr(finding, name) for name in names} for finding in verdict.findings]
-    return ScanAnswer.model_validate({"action": verdict.action, "text": verdict.text, "findings": findings})
 
 
 async def _record(

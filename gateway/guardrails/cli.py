@@ -10,28 +10,20 @@ from typing import Any, get_args
 import click
 
 from gateway.guardrails.policy import Policy, load_policy, read_policy
-from gateway.guardrails.types import Guardrails, Source, Verdict
+from gateway.guardrails.types import Guardrails, Source
 from kakehashi.errors import UsageError
 
 _SOURCES = get_args(Source)
 _policy_option = click.option(
-    "--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Policy file; default: the bundled one."
+    "--policy",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Policy file; default: the bundled one.",
 )
 
 
 @click.group(help="Run the guardrails on texts; test a policy.")
 def guard() -> None:
     pass
-
-
-def answer(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as ``guard scan`` and ``POST /v1/guard/scan`` give it (schema ``docs/schemas/guard-scan.json``)."""
-    findings = [
-        {"start": f.start, "end": f.end, "type": f.type, "rule": f.rule, "confidence": f.confidence}
-        | ({"law": f.law, "suggestion": f.suggestion} if f.law else {})
-        for f in verdict.findings
-    ]
-    return {"action": verdict.action, "text": verdict.text, "findings": findings}
 
 
 def parse_line(line: str) -> tuple[str, Source]:
@@ -76,7 +68,7 @@ def _reply(guardrails: Guardrails, raw: bytes, profile: str | None) -> tuple[dic
         return {"error": f"not UTF-8: {error}"}, f"not UTF-8: {error}"
     except UsageError as error:
         return {"error": error.message}, error.message
-    return answer(guardrails.scan(text, source=source, profile=profile)), ""
+    return guardrails.scan(text, source=source, profile=profile).answer(), ""
 
 
 @guard.command(help="Run the cases that a policy file holds about itself.")
@@ -100,5 +92,7 @@ def case_failures(policy: Policy, guardrails: Guardrails) -> list[str]:
         wrong = verdict.action != case.action or (case.types is not None and types != sorted(set(case.types)))
         if wrong:
             wanted = f"{case.action} {sorted(set(case.types))}" if case.types is not None else case.action
-            failures.append(f"case {number} ({case.profile}): wanted {wanted}, got {verdict.action} {types}: {case.text!r}")
+            failures.append(
+                f"case {number} ({case.profile}): wanted {wanted}, got {verdict.action} {types}: {case.text!r}"
+            )
     return failures

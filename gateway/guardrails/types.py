@@ -41,6 +41,18 @@ class Verdict:
     text: str
     findings: tuple[Finding, ...] = ()
 
+    def answer(self) -> dict[str, Any]:
+        """As ``guard scan`` and ``POST /v1/guard/scan`` give it (schema ``docs/schemas/guard-scan.json``)."""
+        return {
+            "action": self.action,
+            "text": self.text,
+            "findings": [
+                {"start": f.start, "end": f.end, "type": f.type, "rule": f.rule, "confidence": f.confidence}
+                | ({"law": f.law, "suggestion": f.suggestion} if f.law else {})
+                for f in self.findings
+            ],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

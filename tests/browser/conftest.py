@@ -1,4 +1,7 @@
-"""Both apps as they really run (Streamlit, routes, worker) on a free port with a home of their own, and Chromium."""
+"""Both apps as they really run (Streamlit, routes, worker) on a free port with a home of their own, and Chromium.
+
+Between them and a stand-in for the model is the real gateway with its guardrails, keys and audit log.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from gateway.guardrails.policy import load_policy
 from kakehashi.paths import CHECKOUT
 from tests.browser.stub_model import StubModel
+from tests.helpers.running_gateway import RunningGateway, running_gateway
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -30,20 +35,20 @@ FAKE_MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-medi
 class AppServer:
     """One app: start, kill, start again; the home stays."""
 
-    def __init__(self, app: str, home: Path, model: StubModel, models: Path | None) -> None:
+    def __init__(self, app: str, home: Path, gateway: RunningGateway, models: Path | None) -> None:
         self.app, self.home = app, home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         (home / "secrets").mkdir(parents=True)
-        (home / "secrets" / f"{app}.key").write_text("kk_test")
+        (home / "secrets" / f"{app}.key").write_text(gateway.key(name=app))
         if models is not None and models.exists():
             (home / "models").symlink_to(models)
         prefix = f"KAKEHASHI_{app.upper()}__"
         self.environment = {
             **os.environ,
             "KAKEHASHI_HOME": str(home),
-            f"{prefix}GATEWAY_URL": model.url,
+            f"{prefix}GATEWAY_URL": gateway.url,
             f"{prefix}PORT": str(self.port),
         }
 
@@ -97,8 +102,18 @@ def stub() -> Iterator[StubModel]:
         yield model
 
 
-def serve(app: str, home: Path, stub: StubModel, models: Path | None = None) -> Iterator[AppServer]:
-    server = AppServer(app, home, stub, models)
+@pytest.fixture(scope="session")
+def gateway(stub: StubModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    home = tmp_path_factory.mktemp("gateway")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        running_gateway(home, patch, stub.url, real_audit=True, guardrails=load_policy(None)) as server,
+    ):
+        yield server
+
+
+def serve(app: str, home: Path, gateway: RunningGateway, models: Path | None = None) -> Iterator[AppServer]:
+    server = AppServer(app, home, gateway, models)
     server.start()
     yield server
     if server.process is not None and server.process.poll() is None:
@@ -107,13 +122,15 @@ def serve(app: str, home: Path, stub: StubModel, models: Path | None = None) -> 
 
 
 @pytest.fixture(scope="module")
-def minutes_app(tmp_path_factory: pytest.TempPathFactory, stub: StubModel, model_path: Path) -> Iterator[AppServer]:
-    yield from serve("minutes", tmp_path_factory.mktemp("minutes") / "home", stub, model_path)
+def minutes_app(
+    tmp_path_factory: pytest.TempPathFactory, gateway: RunningGateway, model_path: Path
+) -> Iterator[AppServer]:
+    yield from serve("minutes", tmp_path_factory.mktemp("minutes") / "home", gateway, model_path)
 
 
 @pytest.fixture(scope="module")
-def proposals_app(tmp_path_factory: pytest.TempPathFactory, stub: StubModel) -> Iterator[AppServer]:
-    yield from serve("proposals", tmp_path_factory.mktemp("proposals") / "home", stub)
+def proposals_app(tmp_path_factory: pytest.TempPathFactory, gateway: RunningGateway) -> Iterator[AppServer]:
+    yield from serve("proposals", tmp_path_factory.mktemp("proposals") / "home", gateway)
 
 
 @pytest.fixture(scope="session")

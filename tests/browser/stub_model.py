@@ -46,7 +46,6 @@ class StubModel:
     def __init__(self) -> None:
         self.delay_s = 0.0
         self.asked = 0
-        self.headers: list[dict[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
@@ -72,31 +71,22 @@ class StubModel:
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.reply(
+                    {"object": "list", "data": [{"id": "stub", "object": "model", "created": 1, "owned_by": "us"}]}
+                )
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                if self.path.endswith("/guard/scan"):
-                    found = {
-                        "results": [{"action": "allow", "findings": []} for _ in body["inputs"]],
-                        "policy": "stub@1",
-                    }
-                    self.reply(found)
-                    return
                 stub.asked += 1
-                stub.headers.append({k.lower(): v for k, v in self.headers.items()})
                 time.sleep(stub.delay_s)
                 self.reply(stub.answer(body))
 
             def reply(self, content: dict[str, Any]) -> None:
                 data = json.dumps(content).encode()
                 self.send_response(200)
-                for name, value in (
-                    ("content-type", "application/json"),
-                    ("content-length", str(len(data))),
-                    ("x-request-id", f"req-{stub.asked}"),
-                    ("x-kakehashi-model", "stub"),
-                    ("x-kakehashi-policy", "stub@1"),
-                ):
-                    self.send_header(name, value)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
 

@@ -105,8 +105,9 @@ def test_a_transcript_becomes_minutes_that_are_edited_confirmed_and_downloaded(
     assert "--> " in Path(srt.value.path()).read_text()
     with page.expect_download() as data:
         page.get_by_role("button", name="議事録（JSON）").click()
-    actions = json.loads(Path(data.value.path()).read_text())["actions"]
-    assert actions[-1]["origin"]["source"] == "person"
+    made = json.loads(Path(data.value.path()).read_text())
+    assert made["actions"][-1]["origin"]["source"] == "person"
+    assert made["meta"]["request_ids"] and made["meta"]["policy"]
 
 
 def test_a_reload_and_a_new_tab_come_back_to_the_meeting_but_another_browser_does_not(

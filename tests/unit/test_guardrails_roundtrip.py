@@ -56,25 +56,26 @@ def test_masking_then_restoring_is_the_identity(text: str) -> None:
 
 @given(PIECES, st.lists(st.integers(1, 9), min_size=1, max_size=30))
 def test_however_a_stream_is_cut_the_client_sees_the_same(text: str, cuts: list[int]) -> None:
-    hidden = masked(guard(), text)
-    assert streamed(hidden, cuts, said=text) == streamed(hidden, [max(1, len(hidden))], said=text)
-
-
-def streamed(text: str, cuts: list[int], *, said: str) -> str:
     made = guard()
-    made.check_request(chat(said))
+    hidden = masked(made, text)
+    assert streamed(made, hidden, cuts, choice=0) == streamed(made, hidden, [max(1, len(hidden))], choice=1) == text
+
+
+def streamed(made: RequestGuard, text: str, cuts: list[int], *, choice: int) -> str:
     out, position, turn = "", 0, 0
     while position < len(text):
         size = cuts[turn % len(cuts)]
-        out += made.stream((0, "content")).feed(text[position : position + size])
+        out += made.stream((choice, "content")).feed(text[position : position + size])
         position, turn = position + size, turn + 1
-    return out + made.stream((0, "content")).finish()
+    return out + made.stream((choice, "content")).finish()
 
 
 @pytest.mark.parametrize("cuts", [[1], [2], [3], [7], [1000]])
 def test_a_secret_in_the_answer_never_leaves_in_any_cut(cuts: list[int]) -> None:
     text = "鍵はこちらです。AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzKEY 以上です。"
-    sent = streamed(text, cuts, said="鍵を教えて")
+    made = guard()
+    made.check_request(chat("鍵を教えて"))
+    sent = streamed(made, text, cuts, choice=0)
     assert "wJalrXUtnFEMI" not in sent and sent.startswith("鍵はこちらです。") and sent.endswith("以上です。")
 
 

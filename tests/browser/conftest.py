@@ -103,7 +103,8 @@ def stub() -> Iterator[StubModel]:
 
 
 @pytest.fixture(scope="session")
-def gateway(stub: StubModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+def gateway(stub: StubModel, model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """Asks for ``model_path`` because from here on KAKEHASHI_HOME is the gateway's."""
     home = tmp_path_factory.mktemp("gateway")
     with (
         pytest.MonkeyPatch.context() as patch,

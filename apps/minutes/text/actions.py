@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.minutes.text import plain, plain_en
-from apps.minutes.text.dues import Due, find_due, without_due
+from apps.minutes.text.approvals import approves
+from apps.minutes.text.deadlines import amends, due_of, set_due
+from apps.minutes.text.dues import find_due, without_due
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
 from apps.minutes.text.moves import Move, Talk
-from apps.minutes.text.people import Named
+from apps.minutes.text.owners import Answer, addressee, doubt_identity, own_team, set_owner
 from apps.minutes.text.reasons import Reason
 
 REPLY_TURNS = 3
-_CALLED = re.compile(
-    r"^(?:さん|様|くん|君|ちゃん|氏|部長|課長|次長|係長|主任|室長|支店長|委員|取締役|リーダー|マネージャー|先生|代理)?(?:の)?"
-    r"(?:(?P<agent>のほう(?:で|から)?|の方(?:で|から)?|は|が|には|、|。|$|におかれましては|も)|(?P<ni>に(?=.{0,12}(?:お願い|担当|対応|頼|やって|して(?:もら|いただ))))|(?P<bare>(?=[一-鿿ァ-ヴーぁ-ん])(?![がにをとへのでもやか])))"
-)
-_RECIPIENT = re.compile(
-    r"^(?:さん|様|くん|氏|部長|課長|委員|取締役)?(?:に(?!(?:は|.{0,12}(?:お願い|担当|対応|頼)))|へ|と|から|宛|を|の(?!ほう|方))"
-)
 _FIRST_PERSON = re.compile(
     r"(?:私|僕|俺|わたくし|わたし|自分)(?:が|で|から|のほうで|の方で|のほうから|の方から|も|は|、)?、?"
 )
@@ -51,16 +45,6 @@ _ASKS_WHAT = re.compile(
 _THIRD_PARTY = re.compile(r"[^、。]{2,}(?:は|が)(?!いつ|何)")
 _TELLS = re.compile(r"(?:報告|説明|発表|紹介|回答|共有|提案)(?:を)?(?:し|いたし|致し|させていただき)ます")
 _WANT_OUTCOME = re.compile(r"(?:ように|よう)(?:に)?お願い|気を付け|気をつけ|注意|心がけ|ご了承|ご理解|ご容赦|徹底")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How the others reply to a request."""
-
-    moves: tuple[Move, ...] = ()
-    speaker: str | None = None
-    declined: bool = False
-    volunteered: bool = False
 
 
 def find_actions(talk: Talk) -> list[Found]:
@@ -89,6 +73,8 @@ def is_request(move: Move, talk: Talk) -> bool:
     """Whether a sentence asks somebody to do something after the meeting."""
     if not move.does("request") or move.does("opening", "dissent", "withdraw", "defer"):
         return False
+    if approves(move) and not addressee(move, talk):
+        return False
     if move.does("reported", "hypothetical") and not move.named:
         return False
     text = half_width(move.text)
@@ -97,7 +83,7 @@ def is_request(move: Move, talk: Talk) -> bool:
     if _APPROVES.search(text) or re.search(r"お願いする(?:形|こと|方向|方針|ルール)", text):
         return False
     if move.does("procedural"):
-        due = find_due(move.text, talk.base, None)
+        due = due_of(move, talk)
         return due is not None and due.firm and not re.search(r"議事録に|記録に|記載", text)
     return not _bare_courtesy(move)
 
@@ -114,7 +100,7 @@ def _bare_courtesy(move: Move) -> bool:
 def _hands_over(move: Move, talk: Talk) -> bool:
     """全体の工程を高木さんお願いします + a report: the floor is given, nobody takes a task home."""
     if (
-        find_due(move.text, talk.base, None)
+        due_of(move, talk)
         or not re.search(r"お願い|頼", move.text)
         or re.search(r"[てで](?:おいて)?(?:くだ|もら|いただ)", move.text)
     ):
@@ -132,14 +118,14 @@ def _requested(move: Move, talk: Talk, used: set[int]) -> Found | None:
     parts = [move, *_continued(move, talk, used)]
     found.cite(*parts)
     answer = _answer(parts[-1], talk)
-    _set_owner(found, parts, answer, talk)
+    set_owner(found, parts, answer, talk)
     if _by_another(found, answer, talk):
         if any(m.does("commit") for m in answer.moves) and answer.speaker:
             found.reasons.append(Reason("owner_conflict", f"{found.owner} / {talk.speakers[answer.speaker].name}"))
         else:
             answer = Answer()
     found.cite(*answer.moves)
-    _set_due(found, parts, list(answer.moves), talk)
+    set_due(found, parts, list(answer.moves), talk)
     found.text = _task(found, parts, talk)
     return found if found.text else None
 
@@ -158,8 +144,10 @@ def _continued(move: Move, talk: Talk, used: set[int]) -> list[Move]:
     for following in talk.after(move, 0):
         if following.index in used or _SEPARATE.match(following.text):
             break
-        if _only_due(following, talk) or (
-            is_request(following, talk) and not _addressee(following, talk) and _belongs(move, following)
+        if (
+            _only_due(following, talk)
+            or amends(following, talk)
+            or (is_request(following, talk) and not addressee(following, talk) and _belongs(move, following))
         ):
             parts.append(following)
         else:
@@ -169,7 +157,7 @@ def _continued(move: Move, talk: Talk, used: set[int]) -> list[Move]:
 
 def _only_due(move: Move, talk: Talk) -> bool:
     """金曜までに。 期限は十月二十三日です。 今週中で大丈夫です。"""
-    due = find_due(move.text, talk.base, None)
+    due = due_of(move, talk)
     if due is None or move.does("next_meeting", "decide", "question"):
         return False
     rest = without_due(move.text, due)
@@ -203,7 +191,9 @@ def _promised(move: Move, talk: Talk, used: set[int]) -> Found | None:
     found = Found("action", "", move, [move])
     parts = [move]
     for following in talk.after(move, 0):
-        if following.index in used or not (_only_due(following, talk) or _bare_promise(following, talk)):
+        if following.index in used or not (
+            _only_due(following, talk) or amends(following, talk) or _bare_promise(following, talk)
+        ):
             break
         parts.append(following)
     found.cite(*parts)
@@ -212,10 +202,10 @@ def _promised(move: Move, talk: Talk, used: set[int]) -> Found | None:
     found.cite(*(offered or due_replies))
     identity = talk.speakers[move.speaker]
     found.owner, found.owner_speaker = identity.name, move.speaker
-    if team := _own_team(move):
+    if team := own_team(move):
         found.owner, found.owner_speaker = team.name, None
-    _doubt_identity(found, talk)
-    _set_due(found, parts, due_replies, talk)
+    doubt_identity(found, talk)
+    set_due(found, parts, due_replies, talk)
     found.text = _task(found, parts, talk)
     return found if found.text else None
 
@@ -227,10 +217,10 @@ def _is_promise(move: Move, talk: Talk) -> bool:
         return False
     if move.does("defer") and not move.does("strong_commit"):
         return False
-    strong = move.does("strong_commit") or _own_team(move) is not None
+    strong = move.does("strong_commit") or own_team(move) is not None
     if _no_task(move, talk) or move.does("question") or (move.does("decide") and not strong):
         return False
-    due = find_due(move.text, talk.base, None)
+    due = due_of(move, talk)
     if not strong and (
         due is None or _NOT_AGENTIVE.search(move.text) or (not due.firm and _THIRD_PARTY.search(move.text))
     ):
@@ -242,7 +232,7 @@ def _no_task(move: Move, talk: Talk) -> bool:
     """A state, or a step of this meeting; 月末までに報告します is a task all the same."""
     if not move.does("not_a_task"):
         return move.does("question")
-    due = find_due(move.text, talk.base, None)
+    due = due_of(move, talk)
     return not (due and due.firm and _TELLS.search(move.text))
 
 
@@ -253,26 +243,11 @@ def _bare_promise(move: Move, talk: Talk) -> bool:
     """やっておきます, 明日やるわ, 結果を報告します: a promise without an object of its own."""
     if not move.does("commit") or _no_task(move, talk) or _SEPARATE.match(move.text):
         return False
-    return not subject_nouns(without_due(move.text, find_due(move.text, talk.base, None))) - _RESULTS
-
-
-def _own_team(move: Move) -> Named | None:
-    """営業から連絡します: the department that the speaker answers for."""
-    for named in move.named:
-        after = move.text[named.end :]
-        if not named.known or not re.match(r"(?:さん)?(?:から|のほう(?:で|から)|の方(?:で|から)|で|が)", after):
-            continue
-        if re.search(r"(?:部|課|室|チーム|グループ|センター|支店)$", named.name) and move.does("commit"):
-            return named
-    return None
+    return not subject_nouns(without_due(move.text, due_of(move, talk))) - _RESULTS
 
 
 def _reply_with_due(move: Move, talk: Talk) -> bool:
-    return (
-        move.does("accept", "request")
-        and not move.does("next_meeting", "topic")
-        and find_due(move.text, talk.base, None) is not None
-    )
+    return move.does("accept", "request") and not move.does("next_meeting", "topic") and due_of(move, talk) is not None
 
 
 def _accepted_offer(move: Move, talk: Talk) -> list[Move]:
@@ -306,126 +281,13 @@ def _answer(move: Move, talk: Talk) -> Answer:
     accepted = [m for m in first[:3] if m.does("accept", "commit") and not _own_business(m)]
     if not accepted:
         return Answer()
-    due = [m for m in first if find_due(m.text, talk.base, None) and m.does("commit")]
+    due = [m for m in first if due_of(m, talk) and m.does("commit")]
     return Answer(tuple(dict.fromkeys(accepted + due)), accepted[0].speaker)
 
 
 def _own_business(move: Move) -> bool:
     """A reply that goes on with something else."""
     return move.does("question", "defer", "topic") and not move.does("accept", "strong_commit")
-
-
-def _addressee(move: Move, talk: Talk) -> Named | None:
-    """The person or department that a sentence asks: called, made the subject, or asked with に…お願いします."""
-    text, best = move.text, None
-    for named in move.named:
-        after = text[named.end :]
-        called = _CALLED.match(after) if is_japanese(text) else _called_en(text, named)
-        if not called or (is_japanese(text) and _RECIPIENT.match(after) and not called["ni"] and not called["agent"]):
-            continue
-        if talk.people.resolve(talk.name_of(move)) and named.name == talk.name_of(move):
-            continue
-        if best is None or (named.known and not best.known) or _is_person(named) > _is_person(best):
-            best = named
-    return best
-
-
-def _own_name(move: Move, talk: Talk) -> str | None:
-    """The asking speaker's own name where somebody else's must have been said: a slip of speech recognition."""
-    name = talk.name_of(move)
-    called = (n for n in move.named if n.name == name and _CALLED.match(move.text[n.end :]))
-    return name if next(called, None) and talk.people.resolve(name) else None
-
-
-def _called_en(text: str, named: Named) -> re.Match[str] | None:
-    """ "Tom, please …", "can you …, Tom", "Tom will …", "Tom to …"."""
-    before, after = text[: named.start], text[named.end :]
-    subject = re.match(
-        r"\s(?:to|will|can|could|should|is going to|needs to|has to|would you|please)\b|,|\?|\.|$", after
-    )
-    return subject if subject and not re.search(r"\b(?:with|to|from|for|by|ask|tell|and)\s$", before, re.I) else None
-
-
-def _is_person(named: Named) -> bool:
-    return re.search(r"(?:部|課|室|グループ|チーム|支店|センター|事務局|委員会)$", named.name) is None
-
-
-def _set_owner(found: Found, parts: Sequence[Move], answer: Answer, talk: Talk) -> None:
-    asked = next((a for m in parts if (a := _addressee(m, talk))), None) or _called_before(parts[0], talk)
-    if answer.volunteered and answer.speaker:
-        found.owner, found.owner_speaker = talk.speakers[answer.speaker].name, answer.speaker
-        _doubt_identity(found, talk)
-    elif asked is not None:
-        found.owner = asked.name
-        said = parts[0].text[asked.start : asked.end]
-        if not asked.known:
-            found.reasons.append(Reason("owner_unknown", asked.name))
-        elif not asked.sure:
-            found.reasons.append(Reason("owner_sound", asked.name, said))
-        if answer.declined:
-            found.reasons.append(Reason("declined"))
-    elif answer.speaker is not None:
-        found.owner, found.owner_speaker = talk.speakers[answer.speaker].name, answer.speaker
-        _doubt_identity(found, talk)
-        if (own := _own_name(parts[0], talk)) and own != found.owner:
-            found.reasons.append(Reason("owner_conflict", f"{own} / {found.owner}"))
-    else:
-        found.reasons.append(Reason("owner_missing"))
-
-
-def _called_before(move: Move, talk: Talk) -> Named | None:
-    """A person called in the sentence before, in the same turn: あ、坂本さん。課題管理表なんですけど …"""
-    for earlier in talk.before(move, 0)[:2]:
-        if earlier.does("accept", "decide") and not earlier.named:
-            continue
-        people = [
-            n
-            for n in earlier.named
-            if _is_person(n)
-            and re.match(r"(?:さん|くん|君|様|委員|部長|課長)?(?:[、。]|$|は|のほう|の方)", earlier.text[n.end :])
-        ]
-        if len({n.name for n in people}) == 1 and not earlier.does("request"):
-            return people[0]
-    return None
-
-
-def _doubt_identity(found: Found, talk: Talk) -> None:
-    if found.owner_speaker is None:
-        return
-    identity = talk.speakers[found.owner_speaker]
-    if identity.anonymous and not identity.known:
-        named = identity.name != next(m.sentence.speaker for m in talk.moves if m.speaker == found.owner_speaker)
-        found.reasons.append(Reason("owner_inferred" if named else "owner_anonymous", identity.name))
-
-
-def _set_due(found: Found, parts: Sequence[Move], answers: Sequence[Move], talk: Talk) -> None:
-    asked = [d for m in parts if (d := find_due(m.text, talk.base, next_meeting_day(talk)))]
-    answered = [d for m in answers if (d := find_due(m.text, talk.base, next_meeting_day(talk)))]
-    first = next((d for d in asked if d.firm), None) or next(iter(asked), None)
-    reply = next((d for d in answered if d.firm or not first), None)
-    found.due = _better(first, reply)
-    if first and reply and first.day and reply.day and first.day != reply.day and reply.firm:
-        found.due = reply
-        found.reasons.append(Reason("due_conflict", f"{first.text} / {reply.text}"))
-    if found.due:
-        found.reasons += found.due.reasons
-
-
-def _better(first: Due | None, reply: Due | None) -> Due | None:
-    """The request's deadline unless only the answer's can be resolved."""
-    if first is None or (first.day is None and reply is not None and reply.day is not None):
-        return reply
-    return first
-
-
-def next_meeting_day(talk: Talk):  # type: ignore[no-untyped-def]
-    """The day of the next meeting, if one is named."""
-    days = [
-        m.dates[0].day for m in talk.moves
-        if m.does("next_meeting") and m.dates and m.dates[0].day and m.dates[0].first == m.dates[0].day
-    ]  # fmt: skip
-    later = [d for d in days if talk.base is None or d > talk.base]
-    return later[-1] if later else None
 
 
 # ── the task in words ───────────────────────────────────────────────────────────────────────────────────────────────

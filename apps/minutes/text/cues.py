@@ -20,6 +20,8 @@ class Cues:
 
     decide: re.Pattern[str]
     decide_weak: re.Pattern[str]
+    approve: re.Pattern[str]
+    revise: re.Pattern[str]
     confirm: re.Pattern[str]
     propose: re.Pattern[str]
     reported: re.Pattern[str]

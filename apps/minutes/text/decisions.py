@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import find_quantities
 from apps.minutes.text import plain, plain_en
+from apps.minutes.text.approvals import approves, find_approval, find_choice
 from apps.minutes.text.cues import cues
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
+from apps.minutes.text.matters import nearest_topic, proposes
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.reasons import Reason
+from apps.minutes.text.revisions import find_replaced, supersede
 
 OPENING = 3  # sentences: 〜を始めます is said there, not decided
 _SUGGESTS = re.compile(
@@ -51,14 +54,18 @@ def find_decisions(talk: Talk, taken: set[int]) -> list[Found]:
     """All decisions in order. ``taken``: indices of sentences that are already action items."""
     items: list[Found] = []
     for move in talk.moves:
-        found = None if move.index in taken else _decided(move, talk, items)
+        found = find_choice(move, talk) if move.index in taken else _decided(move, talk, items)
         if found is None:
             continue
         same = _same_decision(items, found)
         if same is not None:
             _merge(same, found)
-        else:
-            items.append(found)
+            continue
+        replaced = find_replaced(items, found)
+        if replaced is not None:
+            items.remove(replaced)
+            supersede(found, replaced, talk)
+        items.append(found)
     return items
 
 
@@ -67,6 +74,8 @@ def _decided(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         return None
     if _EARLIER.search(half_width(move.text)):
         return None
+    if approves(move):
+        return find_approval(move, talk, items)
     if move.does("opening", "negated", "dissent", "withdraw") or (move.does("defer") and not _performative(move)):
         return None
     if move.does("hypothetical") and not _final(move):
@@ -193,6 +202,8 @@ def _confirmed(move: Move, talk: Talk) -> Found | None:
 
 def _found(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     found = Found("decision", _text(move), move, [move], quote=move.text)
+    if find_replaced(items, found) is not None:
+        return found
     thin = not subject_nouns(found.text) or _LOW_CONTENT.match(found.text)
     if thin and any(m.does("decide") and subject_nouns(m.text) for m in talk.after(move, 0)[:1]):
         return None  # it is decided. We will launch …: the second sentence says it
@@ -213,19 +224,32 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
         last.cite(found.core)
         last.reasons = [r for r in last.reasons if r.code != "weak_decision"]
         return None
-    sources = [m for m in earlier if m.does("propose", "decide", "decide_weak")] or (
+    sources = [m for m in earlier if m.does("decide", "decide_weak") or proposes(m)] or (
         earlier[:1] if found.core.does("anaphora") else []
     )
     if not sources:
         return None
     source = sources[0]
     proposed = plain.proposal_text(source.text) if is_japanese(source.text) else plain_en.proposal_text(source.text)
+    if find_quantities(found.text) and is_japanese(found.text):
+        return _with_topic(found, source, talk)
     own = found.text if _STRONG_NOUN.search(found.text) or _REFUSES.search(found.text) else ""
     found.text = f"{proposed}件：{own}" if own and is_japanese(proposed) else f"{proposed}: {own}" if own else proposed
     found.quote = source.text
     found.refer(source)
     if source.sentence.turn < found.core.sentence.turn - 2:
         found.reasons.append(Reason("antecedent"))
+    return found
+
+
+def _with_topic(found: Found, source: Move, talk: Talk) -> Found:
+    """じゃあ三百個ごとで決まりね: the figure is its own, the thing was named before."""
+    near = nearest_topic(found.core, talk)
+    if near is not None:
+        found.text = f"{near[0]}は{found.text}"
+        found.refer(near[1])
+    found.refer(source)
+    found.quote = f"{source.text} {found.core.text}"
     return found
 
 

@@ -1,14 +1,18 @@
-"""Until when: the deadline in the words of the meeting and the day it means, resolved by code, never by the model."""
+"""Until when: the deadline in the words of the meeting and the day it means, resolved by code, never by the model.
+
+Where a date is corrected in the same breath (九日、いや十日まで) the corrected one counts.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from apps.common.japanese.business_days import monday_of
 from apps.common.japanese.dates import DateMention, find_dates
 from apps.common.japanese.normalise import half_width
+from apps.minutes.text.events import EventDays, FromEvent, find_event_deadline
 from apps.minutes.text.reasons import Reason
 
 # What follows a date that is a deadline or the day of doing. の links it to a noun (12月10日の会議) unless a time follows.
@@ -31,25 +35,94 @@ _MEETING = re.compile(
 )
 
 
+_CORRECTS = re.compile(
+    r"(?:^|[、。,\s])(?:いや|いえ|じゃな(?:い|くて)|ではなく(?:て)?|違(?:う|った|います|いました)|間違え|訂正|失礼|すみません|ごめん|やっぱり|やはり|もとい)"
+    r"|じゃなくて|ではなく|\b(?:sorry|no,|actually|i mean|or rather|make (?:that|it)|correction|scratch that)\b",
+    re.I,
+)
+_CLOSING_TIME = re.compile(r"close of business|end of (?:the )?day|EOD|COB|noon", re.I)
+
+
 @dataclass(frozen=True)
 class Due:
-    """``text`` as said; ``day`` None when it cannot be resolved. ``firm``: marked as a deadline (まで, by …)."""
+    """``text`` as said; ``day`` None when it cannot be resolved. ``firm``: marked as a deadline (まで, by …).
+
+    ``span``: all words that belong to it, those that were corrected included.
+    """
 
     text: str
     day: date | None
     firm: bool
     reasons: tuple[Reason, ...] = ()
+    span: str = ""
 
 
-def find_due(text: str, base: date | None, next_meeting: date | None) -> Due | None:
-    """The deadline in a sentence, or the day on which somebody will do it; None when none is said."""
+def corrects(text: str) -> bool:
+    """Whether a sentence takes back a date that was just said: いや、十日でした; actually, make that Monday."""
+    return _CORRECTS.search(half_width(text)) is not None
+
+
+def find_due(text: str, base: date | None, next_meeting: date | None, events: EventDays | None = None) -> Due | None:
+    """The deadline in a sentence, or the day on which somebody will do it; None when none is said.
+
+    ``events`` tells the days of the events that the meeting names; without it such deadlines have no day.
+    """
     flat = half_width(text)
+    mentions = _of_days(flat, find_dates(text, base))
     meeting = _MEETING.search(flat)
-    if meeting and not _day_inside(meeting, find_dates(text, base)):
+    if meeting and not _day_inside(meeting, mentions):
         return _until_meeting(text, meeting, base, next_meeting)
-    found = [d for m in find_dates(text, base) if (d := _due(flat, m, base)) is not None]
-    firm = [d for d in found if d.firm]
-    return next(iter(firm or found), None)
+    event = find_event_deadline(text)
+    if event is not None and event.steps == 0 and any(_part_of(m, event) for m in mentions):
+        event = None  # 月末までに is a date, not an event
+    found = [(m, d) for m in mentions if not _part_of(m, event) and (d := _due(flat, m, base)) is not None]
+    if event is not None and not any(d.firm for _, d in found):
+        return _from_event(text, event, base, events)
+    return _last_word(flat, found)
+
+
+def marks_deadline(text: str, mention: DateMention) -> bool:
+    """Whether a date in a text is one until which something is to be done (まで, 以内, by …)."""
+    flat = half_width(text)
+    return bool(
+        _AFTER.match(flat[mention.end :]) or re.search(r"\b(?:by|until)\s(?:the\s)?$", flat[: mention.start], re.I)
+    )
+
+
+def _of_days(flat: str, mentions: list[DateMention]) -> list[DateMention]:
+    """Without the time of day that only goes with a day: close of business tomorrow."""
+    later = [m.start for m in mentions]
+    return [
+        m for m in mentions
+        if not (_CLOSING_TIME.fullmatch(m.text) and any(0 <= start - m.end <= 4 for start in later))
+    ]  # fmt: skip
+
+
+def _part_of(mention: DateMention, event: FromEvent | None) -> bool:
+    return event is not None and event.start <= mention.start < event.end
+
+
+def _last_word(flat: str, found: list[tuple[DateMention, Due]]) -> Due | None:
+    """The first deadline that is marked as one, unless a later date corrects it."""
+    chosen: tuple[DateMention, Due] | None = None
+    for mention, due in found:
+        if chosen is None or (due.firm and not chosen[1].firm):
+            chosen = mention, due
+        elif _CORRECTS.search(flat[chosen[0].end : mention.start]):
+            span = flat[flat.find(chosen[1].text) : mention.start] + due.text
+            chosen = mention, replace(due, firm=due.firm or chosen[1].firm, span=span)
+    return chosen[1] if chosen else None
+
+
+def _from_event(text: str, event: FromEvent, base: date | None, events: EventDays | None) -> Due:
+    said = text[event.start : event.end]
+    days = list(events(event.event)) if events and event.event else []
+    if len(days) == 1 and (day := event.day(days[0])) is not None:
+        late = base is not None and day < base
+        return Due(said, day, True, (Reason("due_past", said, day.isoformat()),) if late else ())
+    if len(days) > 1:
+        return Due(said, None, True, (Reason("due_event_days", said, "・".join(d.isoformat() for d in days)),))
+    return Due(said, None, True, (Reason("due_event_unknown", said),))
 
 
 def _day_inside(meeting: re.Match[str], mentions: list[DateMention]) -> bool:
@@ -105,10 +178,11 @@ def without_due(text: str, due: Due | None) -> str:
     if due is None:
         return text
     flat = half_width(text)
-    at = flat.find(half_width(due.text))
+    words = half_width(due.span or due.text)
+    at = flat.find(words)
     if at < 0:
         return text
-    rest = text[:at].rstrip("、, ") + ("、" if text[:at].endswith("、") and text[at + len(due.text) :] else "")
-    tail = re.sub(r"^(?:に|は|で(?!す))?[、,]?\s?", "", text[at + len(due.text) :])
+    rest = text[:at].rstrip("、, ") + ("、" if text[:at].endswith("、") and text[at + len(words) :] else "")
+    tail = re.sub(r"^(?:に|は|で(?!す))?[、,]?\s?", "", text[at + len(words) :])
     joint = " " if rest[-1:].isascii() and rest and tail[:1].isascii() and tail and tail[0].isalnum() else ""
     return rest + joint + tail

@@ -62,12 +62,16 @@ _LABELLED = re.compile(
 )
 
 
+def labels(text: str) -> set[str]:
+    """Names of alternatives: A社, B案, 第二号."""
+    return set(_LABELLED.findall(half_width(text)))
+
+
 def subject_words(text: str) -> set[str]:
     """Content words that say what it is about."""
     if text.isascii():
         return {w for w in _english(text) if w not in _GENERIC and len(w) > 2}
-    labels = set(_LABELLED.findall(half_width(text)))
-    return labels | {
+    return labels(text) | {
         w.base for w in words(text)
         if w.base in content_words(text) and w.base not in _GENERIC and w.pos[1] not in ("数詞", "固有名詞")
         and "助数詞" not in w.pos[2] and w.pos[2] != "副詞可能"
@@ -99,7 +103,7 @@ def subject_nouns(text: str) -> set[str]:
         for here, after in zip(found, [*found[1:], None], strict=True)
         if here.kind == "名詞" and ("サ変可能" not in here.pos[2] or (after is not None and after.kind == "助詞"))
     }
-    return (subject_words(text) & things) | set(_LABELLED.findall(half_width(text)))
+    return (subject_words(text) & things) | labels(text)
 
 
 def overlap(left: str, right: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from itertools import islice, takewhile
@@ -126,7 +126,33 @@ def listen(said: Sequence[Sentence], people: People, base: date | None, language
                 tuple(find_dates(sentence.clean, base)),
             )
         )
-    return Talk(tuple(moves), people, base, language)
+    return Talk(tuple(_framed(moves)), people, base, language)
+
+
+FRAME = 3  # sentences at each end in which a meeting is opened or closed, whatever it is called
+_OPENS = re.compile(
+    r"(?:始め|開き|開会し|開始し|スタートし|やり)(?:ます|ましょう|たい|よう|よっか|ようか)|始めよ"
+    r"|\b(?:call (?:the |this |our )?\w+ to order|get (?:started|going)|shall we (?:begin|start)|begin|kick off)\b",
+    re.IGNORECASE,
+)
+_CLOSES = re.compile(
+    r"(?:終わ|締め|解散|お開き|ここまで|以上|閉)|\b(?:adjourn|that's (?:everything|it|all)|wrap up)\b", re.IGNORECASE
+)
+_NOT_FRAME = frozenset(
+    ("decide", "decide_weak", "commit", "strong_commit", "propose", "offer", "confirm", "request", "approve")
+)
+
+
+def _framed(moves: Sequence[Move]) -> list[Move]:
+    """週次を始めましょう, 朝会やりますか: the first and the last sentences run the meeting, they settle nothing."""
+    framed = list(moves)
+    ends = len(moves) - FRAME
+    for index, move in enumerate(moves):
+        opens = index < FRAME and _OPENS.search(move.text) and not move.dates
+        closes = index >= max(ends, FRAME) and _CLOSES.search(move.text) and len(move.text) < 24
+        if opens or closes:
+            framed[index] = replace(move, acts=(move.acts - _NOT_FRAME) | {"opening"})
+    return framed
 
 
 _INTRODUCTION = re.compile(

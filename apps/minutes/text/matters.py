@@ -1,0 +1,103 @@
+"""What a short sentence is about: the topic a speaker names first, the proposal somebody agrees to.
+
+それでいきましょう, 承認します, 三名にします say nothing by themselves; what they settle was said a few lines before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from apps.common.japanese.normalise import half_width, is_japanese
+from apps.common.japanese.numbers import find_quantities
+from apps.minutes.text import plain, plain_en
+from apps.minutes.text.found import subject_nouns, subject_words
+from apps.minutes.text.moves import Move, Talk
+
+_TOPIC = re.compile(
+    r"^(?P<t>[^、。]{2,24}?)(?:の件)?(?:なんですけ(?:れ)?ど(?:も)?|なんですが|なんだけど|なのですが|ですけ(?:れ)?ど(?:も)?|ですが|につい(?:て|ては|ても)|に関して|の話|のほう|(?<![でにと])は|って)(?:は|、|$|(?=.))"
+)
+_SUGGESTS = re.compile(
+    r"どう|いかが|たい|(?:ほう|方)が(?:いい|良|よ|望)|ませんか|ましょうか|案|べき|しようか|提案|お願い|申請|許可|承認|よろし|(?:て|で)も(?:いい|よ)"
+    r"|\b(?:could|should|shall|how about|what about|propose|suggest|option|ask(?:ing)?|request(?:ing)?|like to|would like|can we|may (?:i|we))\b",
+    re.IGNORECASE,
+)
+_OBJECTS = re.compile(r"^(?:でも|ただ|しかし|ですが|とはいえ|いや|but|however)", re.IGNORECASE)
+_MONEY, _DAYS = (
+    re.compile(r"予算|金額|費用|見積|価格|値段|budget|amount|price|quote|cost"),
+    re.compile(r"日程|日取り|スケジュール|時期|date|schedule"),
+)
+_PETITION = re.compile(
+    r"^(?:i'?m |i am |we'?re |we are )?(?:asking|requesting|applying)(?: (?:the board|you|everyone|for approval))?(?: of| for| to)?\s",
+    re.IGNORECASE,
+)
+MONEY_UNITS = frozenset(("円", "ドル", "ユーロ"))
+
+
+def topic_phrase(text: str) -> str:
+    """The noun phrase that a Japanese sentence sets as its topic (会場の飾り付けなんですが …), or nothing."""
+    match = _TOPIC.match(plain.strip_lead(half_width(text)))
+    if (
+        match is None
+        or not subject_nouns(match["t"])
+        or re.search(r"^(?:それ|これ|あれ|その|この|私|僕|うち)", match["t"])
+    ):
+        return ""
+    return match["t"].strip()
+
+
+def proposes(move: Move) -> bool:
+    """Whether a sentence puts something forward, rather than only doubts or objects."""
+    if _OBJECTS.match(plain.strip_lead(move.text)) or _OBJECTS.match(move.text):
+        return False
+    return move.does("propose", "confirm", "offer", "request") and _SUGGESTS.search(half_width(move.text)) is not None
+
+
+def petition(move: Move, talk: Talk) -> Move | None:
+    """What an approval answers: the nearest thing that somebody else put forward, by kind where the approval names one."""
+    earlier = [m for m in talk.before(move, 6)[:14] if m.speaker != move.speaker and subject_words(m.text)]
+    priced = [m for m in earlier if _prices(m)]
+    if _MONEY.search(move.text) and priced:
+        return priced[0]
+    if _DAYS.search(move.text) and (dated := [m for m in earlier if m.dates and not m.does("reported")]):
+        return dated[0]
+    return next((m for m in earlier if proposes(m)), None) or next(iter(priced), None)
+
+
+def _prices(move: Move) -> bool:
+    return any(q.unit in MONEY_UNITS for q in find_quantities(move.text)) and not move.does("reported", "decline")
+
+
+def matter(move: Move, talk: Talk) -> tuple[str, list[Move]]:
+    """What a sentence puts forward, as a written clause or noun phrase, and the sentences it is made of."""
+    if not is_japanese(move.text):
+        return _english(move), [move]
+    if move.does("propose") and _SUGGESTS.search(move.text):
+        return plain.proposal_text(move.text), [move]
+    sources = [move, *(m for m in talk.before(move, 1)[:4] if m.speaker == move.speaker)]
+    titled = next((m for m in sources if topic_phrase(m.text)), None)
+    amounts = [q.text for q in find_quantities(move.text) if q.unit in MONEY_UNITS][-1:]
+    if titled is not None:
+        amount = f"（{amounts[0]}）" if amounts else ""
+        return topic_phrase(titled.text) + amount, list(dict.fromkeys([titled, move]))
+    return plain.statement_text(move.text.rstrip("。")), [move]
+
+
+def _english(move: Move) -> str:
+    text = re.sub(r"^(?:the )?(?:first|next|second|last) (?:item|topic|point) is [^.]*\.\s*", "", move.text, flags=re.I)
+    text = plain_en.proposal_text(text)
+    stripped = _PETITION.sub("", text)
+    return stripped[:1].upper() + stripped[1:]
+
+
+def nearest_topic(move: Move, talk: Talk, turns: int = 6) -> tuple[str, Move] | None:
+    """The topic that was set last before a sentence, its own excluded."""
+    for earlier in talk.before(move, turns)[:14]:
+        if phrase := topic_phrase(earlier.text):
+            return phrase, earlier
+    return None
+
+
+def names_nothing(text: str, generic: Iterable[str]) -> bool:
+    """Whether a text names no thing of its own beside the given words."""
+    return not subject_nouns(text) - set(generic)

@@ -1,0 +1,70 @@
+"""A decision that takes the place of an earlier one: 二名で → やっぱり三名にしましょう. The last word counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from apps.common.japanese.normalise import is_japanese
+from apps.common.japanese.numbers import find_quantities
+from apps.minutes.text.found import Found, labels, overlap, subject_nouns
+from apps.minutes.text.matters import nearest_topic, topic_phrase
+from apps.minutes.text.moves import Talk
+from apps.minutes.text.reasons import Reason
+
+NEAR = 8  # turns within which a figure alone refers to the decision before
+ALIKE = 0.5  # share of the subject words that both decisions have
+_ORDINAL = re.compile(r"第[\d一二三四五六七八九十]+(?:号|回|案|条)")
+
+
+def find_replaced(items: Sequence[Found], found: Found) -> Found | None:
+    """The earlier decision that a later one changes; None when it is another matter."""
+    changes = found.core.does("revise")
+    for earlier in reversed(items):
+        if _ORDINAL.search(earlier.text) or _ORDINAL.search(found.text):
+            continue
+        near = found.core.sentence.turn - earlier.core.sentence.turn
+        shared = overlap(earlier.quote or earlier.text, found.quote or found.text)
+        if changes and shared >= ALIKE and near > 0:
+            return earlier
+        if (
+            0 < near <= NEAR
+            and _only_figures(found)
+            and (_other_figure(earlier, found) or (changes and earlier is items[-1]))
+        ):
+            return earlier
+        if 0 < near <= NEAR and shared >= ALIKE and _other_figure(earlier, found):
+            return earlier
+    return None
+
+
+def supersede(found: Found, earlier: Found, talk: Talk) -> None:
+    """Let a decision take over what the earlier one was about, and its evidence."""
+    certain = overlap(earlier.quote or earlier.text, found.quote or found.text) >= ALIKE or _other_figure(
+        earlier, found
+    )
+    if is_japanese(found.text) and _only_figures(found):
+        near = nearest_topic(earlier.core, talk)
+        topic = topic_phrase(earlier.text) or (near[0] if near else "")
+        if topic and near is not None and not topic_phrase(earlier.text):
+            found.refer(near[1])
+        found.text = f"{topic}は{found.text}" if topic else found.text
+    found.refer(*earlier.moves, *earlier.context)
+    found.quote = f"{earlier.quote} {found.quote}"
+    if not certain:
+        found.reasons.append(Reason("revised", earlier.text))
+
+
+def _only_figures(found: Found) -> bool:
+    """三名にする: a figure or a label, and no thing of its own."""
+    own = found.text
+    named = subject_nouns(own) - labels(own)
+    figures = find_quantities(own)
+    words = {w for w in named if not any(w in q.text for q in figures)}
+    return not words and bool(figures or labels(own))
+
+
+def _other_figure(earlier: Found, found: Found) -> bool:
+    """Both name a figure of the same unit, and the figures differ."""
+    old, new = ({q.unit: q.value for q in find_quantities(f.text)} for f in (earlier, found))
+    return any(unit and unit in old and old[unit] != value for unit, value in new.items())

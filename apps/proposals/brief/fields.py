@@ -1,4 +1,4 @@
-"""Which field of the brief a key or a heading means."""
+"""Which field of the brief a key or a heading means: by its name, else by the concept it speaks of."""
 
 from __future__ import annotations
 
@@ -45,6 +45,40 @@ def field_of(heading: str) -> str | None:
         return found
     trimmed = _AFFIX.sub("", text)
     return known.get(fold(trimmed)) if trimmed else None
+
+
+@lru_cache
+def _concepts() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    catalogue = yaml.safe_load((Path(__file__).parent / "concepts.yaml").read_text("utf-8"))
+    return tuple((field, re.compile("|".join(words), re.IGNORECASE)) for field, words in catalogue.items())
+
+
+MAX_HEADING = 24  # characters of a Japanese heading; English words count as two
+_OF = re.compile(r"\s(?:of|for|about|in)\s.*$", re.IGNORECASE)
+
+
+def concept_of(heading: str) -> str | None:
+    """The field that a heading means in its own words (先方の困りごと → needs, what to sell → products), or None.
+
+    Exact names come first; then the concept named last wins, as the head of a Japanese or English phrase is its end.
+    """
+    text = bare(heading).replace("_", " ").strip()
+    exact = field_of(heading)
+    if exact or not text or len(text) > MAX_HEADING * (2 if text.isascii() else 1) or re.search("[。、]", text):
+        return exact
+    text = _OF.sub("", text)
+    found = [(m.end(), m.end() - m.start(), field) for field, p in _concepts() for m in p.finditer(text)]
+    return max(found)[2] if found else None
+
+
+_INTERNAL = re.compile(
+    r"社内|行内|内部|協力者|人柄|性格|メモ|備考|攻め|作戦|担当者の|internal|notes?\b|memo", re.IGNORECASE
+)
+
+
+def is_internal(heading: str) -> bool:
+    """Whether a section of the brief is for the seller's eyes only: it goes to the speaker notes, not on a slide."""
+    return _INTERNAL.search(heading) is not None
 
 
 def closest(heading: str) -> str | None:

@@ -10,11 +10,15 @@ from apps.proposals.evidence.labels import Role
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of the brief: the field it belongs to, its words, and where it stands (``needs[1]``, ``line 12``)."""
+    """One piece of the brief: the field it belongs to, its words, and where it stands (``needs[1]``, ``line 12``).
+
+    ``heading``: the brief's own word for a section that is no known field (``field`` is then ``other``).
+    """
 
     field: str
     text: str
     locator: str
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,18 @@ class NumberItem:
 
 @dataclass
 class Collected:
-    """Everything found, field by field. ``wrong`` holds values whose type does not fit: (field, value, locator)."""
+    """Everything found, field by field.
+
+    ``wrong`` holds values whose type does not fit: (field, value, locator);
+    ``assumed_needs``: no sentence speaks of a need, so what is told of the client was taken for one.
+    """
 
     items: list[Item] = field(default_factory=list)
     numbers: list[NumberItem] = field(default_factory=list)
     unknown: list[tuple[str, str]] = field(default_factory=list)
     wrong: list[tuple[str, Any, str]] = field(default_factory=list)
     empty_numbers: list[str] = field(default_factory=list)
+    assumed_needs: bool = False
 
     def of(self, name: str) -> list[Item]:
         return [item for item in self.items if item.field == name]
@@ -51,7 +60,7 @@ class Collected:
     def first(self, name: str) -> str:
         return next(iter(self.texts(name)), "")
 
-    def add(self, name: str, text: str, locator: str) -> None:
+    def add(self, name: str, text: str, locator: str, heading: str = "") -> None:
         text = text.strip()
         if text:
-            self.items.append(Item(name, text, locator))
+            self.items.append(Item(name, text, locator, heading))

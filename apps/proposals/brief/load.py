@@ -12,9 +12,10 @@ import yaml
 
 from apps.common.japanese.normalise import half_width
 from apps.common.japanese.numbers import parse_number
-from apps.proposals.brief.fields import LISTS, SCALARS, closest
+from apps.proposals.brief.fields import LISTS, SCALARS, closest, is_internal
 from apps.proposals.brief.items import Collected, Item, NumberItem
-from apps.proposals.brief.prose import complete_from_prose
+from apps.proposals.brief.prose import client_in, complete_from_prose
+from apps.proposals.brief.terms import with_words
 from apps.proposals.brief.text_reader import collect_text
 from apps.proposals.brief.yaml_reader import collect_yaml
 from apps.proposals.language import Language, language_of, pick
@@ -70,7 +71,8 @@ def parse_brief(data: bytes, name: str, *, say: Language = "ja") -> BriefReading
         raise _bad("brief_empty", say, f"ブリーフが空です: {name}", f"The brief '{name}' is empty.", *_EXAMPLE)
     document = _yaml(text, name, say) if name.lower().endswith((".yaml", ".yml", ".json")) else _front_matter(text)
     if isinstance(document, Mapping):
-        found, title = collect_yaml(document), ""
+        words = with_words(document) if language_of(text) == "ja" else document
+        found, title = collect_yaml(words), ""
     else:
         found, title = collect_text(text)
     complete_from_prose(found, text if not isinstance(document, Mapping) else "")
@@ -117,7 +119,7 @@ def _decode(data: bytes, name: str, say: Language) -> str:
 
 def _yaml(text: str, name: str, say: Language) -> Any:
     try:
-        return yaml.safe_load(text)
+        return _commas_back(yaml.safe_load(_THOUSANDS.sub(lambda m: m[0].replace(",", _COMMA), text)))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{mark.line + 1}" if mark else "?"
@@ -129,6 +131,19 @@ def _yaml(text: str, name: str, say: Language) -> Any:
             "コロンを含む値は引用符で囲み、字下げは空白でそろえてください。",
             "Quote values that hold a colon and indent with spaces.",
         ) from error
+
+
+# In {fee: 1,200万円} YAML sees two entries; the commas inside amounts are kept out of its sight.
+_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?=\s?(?:[億万千百円人名件台%]|yen|JPY|USD|EUR|million))")
+_COMMA = "\ue000"
+
+
+def _commas_back(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(_COMMA, ",")
+    if isinstance(value, dict):
+        return {_commas_back(key): _commas_back(inner) for key, inner in value.items()}
+    return [_commas_back(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _front_matter(text: str) -> Any:
@@ -147,6 +162,7 @@ def _assemble(found: Collected, title: str, text: str, name: str, say: Language)
     client = _client(found)
     _refuse_missing(found, client, name, say)
     language = _language(found, text)
+    _keep_rest(found)
     brief = Brief(
         client=client,
         title=found.first("title") or ("" if _GENERIC_TITLE.search(title) else title),
@@ -154,9 +170,9 @@ def _assemble(found: Collected, title: str, text: str, name: str, say: Language)
         slide_count=_slide_count(found, name, say),
         customer_class=_customer_class(found),
         language=language,
-        free_text="\n".join(found.texts("context")),
+        free_text="\n".join([*found.texts("context"), *(f"{i.heading}：{i.text}" for i in found.of("other"))]),
         **{f: found.texts(f) for f in LISTS},
-        **{f: found.first(f) for f in SCALARS if f not in ("client", "title", "language")},
+        **{f: _scalar(found, f) for f in SCALARS if f not in ("client", "title", "language")},
     )
     kept = [i for i in found.items if i.field != "prose_need"]
     return BriefReading(brief, name, kept, found.numbers, _findings(found, language))
@@ -166,13 +182,36 @@ _GENERIC_TITLE = re.compile(r"ブリーフ|brief|メモ|依頼|ヒアリング|�
 
 
 def _client(found: Collected) -> str:
-    """The client's bare name. What stands in brackets behind it (業種、従業員数 …) is kept as background."""
-    lines = found.first("client").splitlines()
-    match = re.match(r"(?P<name>[^（(]+?)\s*[（(](?P<more>.+)[)）]\s*(?:様|さま|御中)?$", lines[0]) if lines else None
+    """The client's bare name. What stands in brackets behind it, and all else said under client, is background."""
+    given = found.of("client")
+    text = next((i.text for i in given if _LEGAL.search(i.text)), given[0].text if given else "")
+    name, _, below = text.partition("\n")
+    if len(name) > 40 or "。" in name:  # a sentence about the client
+        name, below = client_in(name) or name, text
+    match = re.match(r"(?P<name>[^（(]+?)\s*[（(](?P<more>.+)[)）]\s*(?:様|さま|御中)?$", name)
     if match and not re.fullmatch(r"株|有|同|社|財|医", match["more"]):
-        found.add("context", match["more"], found.of("client")[0].locator)
-        return _HONORIFIC.sub("", match["name"]).strip()
-    return _HONORIFIC.sub("", lines[0]).strip() if lines else ""
+        name, below = match["name"], f"{match['more']}\n{below}"
+    for line in [*below.splitlines(), *(i.text for i in given if i.text != text)]:
+        found.add("context", line, given[0].locator)
+    return re.sub(r"\s*様(?=ご夫妻|ご一家|ご家族)", "", _HONORIFIC.sub("", name)).strip()
+
+
+_LEGAL = re.compile(r"株式会社|有限会社|合同会社|法人|㈱|組合|\b(?:Inc|Ltd|LLC|Corp|K\.K)\b")
+
+
+def _keep_rest(found: Collected) -> None:
+    """A field that takes one value keeps its first; further lines under it stay as background."""
+    for field_name in SCALARS:
+        for item in found.of(field_name)[1:] if field_name not in ("client", *_JOINED) else []:
+            found.add("context", item.text, item.locator)
+
+
+_JOINED = ("audience", "tone", "author")
+
+
+def _scalar(found: Collected, name: str) -> str:
+    texts = [t.rstrip("。") for t in found.texts(name)]
+    return "、".join(texts) if name in _JOINED else next(iter(texts), "")
 
 
 def _brief_number(item: NumberItem) -> BriefNumber:
@@ -279,13 +318,22 @@ def _findings(found: Collected, language: Language) -> list[Finding]:
     findings = []
     for key, where in found.unknown:
         guess = closest(key)
-        ja = f"ブリーフの項目「{key}」（{where}）は決まった項目ではないため、補足情報として扱いました。" + (
-            f"「{guess}」の書き間違いではありませんか。" if guess else ""
+        inside = is_internal(key)
+        ja = f"ブリーフの項目「{key}」（{where}）は決まった項目ではないため、" + (
+            "課題のスライドの発表者ノート（社内用メモ）に置きました。" if inside else "「補足」のスライドに載せました。"
         )
-        en = f"'{key}' ({where}) is no known field of a brief; it was kept as background." + (
-            f" Did you mean '{guess}'?" if guess else ""
+        ja += f"「{guess}」の書き間違いではありませんか。" if guess else ""
+        en = f"'{key}' ({where}) is no known field of a brief; it is " + (
+            "in the internal speaker notes of the issues slide." if inside else "on the slide of further points."
         )
+        en += f" Did you mean '{guess}'?" if guess else ""
         findings.append(Finding(slide="", rule="brief_unknown_field", severity="warn", message=pick(language, ja, en)))
+    if found.assumed_needs:
+        ja = "課題と分かる記載がないため、ブリーフの文をそのまま課題として扱いました。確認してください。"
+        en = "No sentence of the brief speaks of a need; its statements were taken as the needs. Please check."
+        findings.append(
+            Finding(slide="issues", rule="brief_needs_assumed", severity="warn", message=pick(language, ja, en))
+        )
     for where in found.empty_numbers:
         findings.append(
             Finding(

@@ -7,6 +7,7 @@ import re
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import parse_number
 from apps.proposals.brief.items import Collected, Item
+from apps.proposals.brief.splitting import pieces
 
 _KIND = (
     r"(?:株式会社|有限会社|合同会社|合資会社|医療法人(?:社団|財団)?|社会福祉法人|社会医療法人|"
@@ -14,12 +15,13 @@ _KIND = (
 )
 _NAME = r"[一-鿿々ァ-ヺーA-Za-z0-9&・ぁ-んヴ]"
 _CLIENTS_JA = [
+    re.compile(rf"(?m)^\s*(?P<name>{_KIND}\s?{_NAME}{{1,24}}|{_NAME}{{1,24}}{_KIND})\s*(?:様|さま|御中)?\s*$"),
     re.compile(rf"(?P<name>{_KIND}\s?[一-鿿々ァ-ヺーA-Za-z0-9&・]{{1,24}})"),
     re.compile(rf"(?P<name>[一-鿿々ァ-ヺーA-Za-z0-9&・]{{1,24}}{_KIND})"),
     re.compile(
         r"(?P<name>[一-鿿々ァ-ヺーA-Za-z0-9&・]{1,20}(?:信用金庫|信用組合|製作所|工業|商事|商店|物産|建設|運輸|物流|病院|クリニック|大学|学園|ホールディングス|組合|電機|食品|製薬|化学|市|町))(?=様|さま|御中|殿|向け|は|の|への|に)"
     ),
-    re.compile(rf"(?P<name>{_NAME}{{1,20}}?)(?:様|さま|御中|殿)(?![々子])"),
+    re.compile(rf"(?P<name>{_NAME}{{1,20}}?)(?:様|さま|御中|殿|さん(?=向け|へ|に|の|は|が))(?![々子])"),
 ]
 _CLIENT_EN = re.compile(
     r"\b(?P<name>(?:[A-Z][\w&'-]*\s){0,5}[A-Z][\w&'-]*,?\s(?:Inc|Ltd|LLC|LLP|Corp|Corporation|Co|Company|PLC|plc|GmbH|AG|SA|K\.K|KK|Holdings|Group|Hospital"
@@ -28,10 +30,19 @@ _CLIENT_EN = re.compile(
 _GREETING = re.compile(r"^(?:お疲れ様|お世話|お客|皆|奥|関係各位|担当|各位|先方)")
 _NEED_JA = re.compile(
     r"課題|困って|困り|悩|不安|懸念|負担|圧迫|足りな|不足|遅れ|遅い|滞|手間|煩雑|属人|老朽|高騰|減少|低下|悪化|伸び悩|したい|りたい|めたい|えたい|きたい|せたい"
+    r"|きつい|厳し|苦し|赤字|落ち(?:た|て|込)|下が(?:って|った)|上が(?:って|った)|上振れ|値上がり|気に(?:され|して|なって)"
     r"|求め|必要|ニーズ|要望|検討し|目指|急務|できていない|できない|追いつかない|影響を受け|見直し|手作業|人手|後継者|リスク|ばらつ|ぶれ"
 )
 _REQUEST_JA = re.compile(
-    r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい"
+    r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい|話をしたい|話したい|持って(?:行|い)きたい|持参"
+)
+_COMPETITOR = re.compile(r"競合|他行|他社|相見積|コンペ|ライバル|competitor|rival", re.IGNORECASE)
+_WRITER = re.compile(r"^(?P<who>[^。、]{2,14}の[一-鿿]{1,4})です。?$")
+# A line that only names what banks and their partners sell, perhaps with its amount.
+_OFFER = re.compile(
+    r"^(?=.{2,40}$)[^。]*(?:融資|貸越|ローン|リース|予約|保証|信託|保険|ファクタリング|クラウド|サービス|システム|カード|"
+    r"バンキング|投信|国債|ABL|DC|NISA|M&A|loan|lease|forwards?|hedging|cloud|card|insurance|services?|software|account)[^。はがをにで]*$",
+    re.IGNORECASE,
 )
 _NEED_EN = re.compile(
     r"\b(?:needs?|wants?|wish|struggl\w*|challeng\w*|problem\w*|pain|concern\w*|"
@@ -42,7 +53,7 @@ _NEED_EN = re.compile(
 )
 _REQUEST_EN = re.compile(r"\b(?:please|deck|slides?|presentation|propose|offer|recommend|pitch|tone)\b", re.IGNORECASE)
 _PRODUCT_JA = re.compile(
-    r"(?P<what>[^。\n]+?)(?:の(?:導入|活用|利用|ご利用|採用|組み合わせ))?を(?:ご?提案|お勧め|おすすめ|勧め|案内|ご案内|紹介|ご紹介|売り込|クロスセル)"
+    r"(?P<what>[^。\n]+?)(?:の(?:導入|活用|利用|ご利用|採用|組み合わせ))?を(?:ご?提案|お勧め|おすすめ|勧め|案内|ご案内|紹介|ご紹介|売り込|クロスセル|持って(?:行|い)|持参)"
     r"|(?:提案|商品|サービス)(?:は|として)、?(?P<what2>[^。\n]+?)(?:です|を(?:想定|考え)|。|$)"
 )
 _PRODUCT_EN = re.compile(
@@ -85,17 +96,29 @@ def complete_from_prose(found: Collected, text: str) -> None:
     prose = found.of("prose")
     found.items = [item for item in found.items if item.field != "prose"]
     for item in prose:
-        found.add(_field_of_sentence(found, item.text), item.text, item.locator)
-    pool = [i for i in found.items if i.field == "context"]
+        _place(found, item)
     if not found.of("client") and (name := client_in(text)):
+        found.items = [i for i in found.items if i.field != "context" or i.text.strip(" 　様。") != name]
         found.add("client", name, _line_of(text, name))
     if not found.of("products"):
-        for item in [*prose, *pool]:
+        for item in [*prose, *found.of("context")]:
             for product in products_in(item.text):
                 found.add("products", product, item.locator)
     if not found.of("needs"):
-        _needs(found)
+        _needs(found, prose)
     _wishes(found, prose, text)
+
+
+def _place(found: Collected, item: Item) -> None:
+    """A sentence where it belongs; one that speaks of several dates as several lines."""
+    name = _field_of_sentence(found, item.text)
+    if name == "author" and (writer := _WRITER.match(item.text)):
+        found.add(name, writer["who"], item.locator)
+    elif name == "schedule":
+        for part in pieces(name, as_step(item.text)):
+            found.add(name, part, item.locator)
+    else:
+        found.add(name, item.text, item.locator)
 
 
 _COURTESY = re.compile(
@@ -111,6 +134,12 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
     """Where a sentence of prose belongs when there are no headings."""
     if _COURTESY.match(sentence):
         return "request"
+    if _WRITER.match(sentence):
+        return "author"
+    if _COMPETITOR.search(sentence):
+        return "comparison"
+    if _OFFER.match(sentence) and not client_in(sentence):
+        return "products"
     japanese = is_japanese(sentence)
     request, need = (_REQUEST_JA, _NEED_JA) if japanese else (_REQUEST_EN, _NEED_EN)
     if request.search(sentence) and not (japanese and re.search("課題|困", sentence)):
@@ -122,13 +151,29 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
     return "schedule" if _WHEN.search(sentence) else "context"
 
 
-def _needs(found: Collected) -> None:
+def _needs(found: Collected, prose: list[Item]) -> None:
     """Sentences with a need cue become needs; labelled needs are never added to."""
+    said = {i.text for i in prose}
     cues = [i for i in found.items if i.field == "prose_need"]
     if not cues:
         cues = [i for i in found.items if i.field == "context" and _is_need(i.text)]
+    if not cues:  # nothing says so in words: in a short note what is told of the client is the need
+        told = [i for i in found.items if i.field == "context" and i.text in said and not _only_client(i.text)]
+        cues, found.assumed_needs = told, bool(told)
+        found.items = [i for i in found.items if i not in told]
+    for item in cues[5:]:
+        found.add("context", item.text, item.locator)
     for item in cues[:5]:
         found.add("needs", as_need(item.text), item.locator)
+
+
+def _only_client(text: str) -> bool:
+    """A line that names the client and says no more (さくら不動産さん向け)."""
+    name = client_in(text)
+    return (
+        bool(name)
+        and len(re.sub(r"様|さま|さん|御中|向け|への?|の件", "", text.replace(name, "")).strip(" 　。、")) < 3
+    )
 
 
 _CONNECTIVE = re.compile(
@@ -151,8 +196,20 @@ _POLITE = (
 )
 
 
+_QUOTED = re.compile(r"^[^「]{0,16}「(?P<said>[^」]{6,})」と.{0,12}(?:気に|おっしゃ|言|話|心配|悩|嘆|こぼ)")
+_STEP_TAIL = re.compile(r"(?:という)?(?:イメージ|想定|予定|見込み|感じ|つもり)(?:です|だ)?[。.]?$")
+
+
+def as_step(sentence: str) -> str:
+    """A sentence about timing as a line of a plan: from its first date on, without 〜というイメージです."""
+    text = _STEP_TAIL.sub("", as_need(sentence)).strip(" 、。")
+    return re.sub(r"^(?P<about>[^、。0-9]{2,12}?)(?:のほう|の方)?は、?(?=\d|[来今翌年])", r"\g<about>：", text)
+
+
 def as_need(sentence: str) -> str:
     """A sentence of a mail or note as a plain statement: without connective, hearsay and polite ending."""
+    if quoted := _QUOTED.match(sentence):
+        sentence = quoted["said"]
     text = _HEARSAY.sub("", _CONNECTIVE.sub("", sentence.strip()))
     for pattern, plain in _POLITE:
         text = re.sub(pattern, plain, text)
@@ -190,7 +247,7 @@ def client_in(text: str) -> str:
     for pattern in _CLIENTS_JA:
         for match in pattern.finditer(text):
             name = re.sub(r"(?:様|さま|御中)$", "", match["name"]).strip()
-            if len(name) >= 2 and not _GREETING.match(name):
+            if len(name) >= 2 and not _GREETING.match(name) and not re.fullmatch(_KIND, name):
                 return name
     english = _CLIENT_EN.search(text)
     return english["name"].strip() if english else ""
@@ -212,7 +269,15 @@ def products_in(sentence: str) -> list[str]:
         if not match:
             return []
         parts = re.split(r",\s|\sand\s", match["what"])
-    names = [re.sub(r"^(?:and|our|the|当行の|弊社の|自社の|また|さらに)\s?", "", p).strip(" 　、。") for p in parts]
+    names = [
+        re.sub(
+            r"^(?:(?:こちら|当行|弊社|当社|私ども|わたしども|我々)から(?:は)?|and|our|the|当行の|弊社の|自社の|また|さらに)\s?",
+            "",
+            p,
+        ).strip(" 　、。")
+        for p in parts
+    ]
+    names = [re.sub(r"(?<=[一-鿿ァ-ヺー])と$", "", n) for n in names]
     return [n for n in names if 2 <= len(n) <= 50 and not re.search(r"提案書|資料|deck|proposal", n)]
 
 

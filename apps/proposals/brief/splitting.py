@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from apps.common.japanese.normalise import is_japanese
+from apps.common.japanese.normalise import half_width, is_japanese
 
 _SENTENCE = re.compile(r"(?<=[。！？!?])\s*|(?<=[a-z0-9)%]\.)\s+(?=[A-Z\"'])|\n+")
 _NOUN_END = re.compile(r"[一-鿿々ァ-ヺーA-Za-z0-9%％）)]$|(?:たい|こと|もの|ため|さ|い)$")
@@ -26,6 +27,34 @@ def split_list(text: str) -> list[str]:
     return [item for item in items if item]
 
 
+_WHEN = re.compile(
+    r"\d\s?[~〜～-]?\s?(?:月|年|週|日|/\d|Q)|第?[1-4一二三四]四半期|[来今翌]期|[来今翌]年|年内|年明け|年度|上期|下期|上旬|中旬|下旬|\b(?:Q[1-4]|20\d\d)\b"
+)
+_PIECE = re.compile(r"\s*(?:[、，／]|,\s|→|⇒|->)\s*")
+
+
+def pieces(field: str, text: str, else_split: Callable[[str], list[str]] | None = None) -> list[str]:
+    """Several dates or amounts written in one line as items of their own: 1月 見積、3月 決議 → two."""
+    text = text.strip()
+    parts = _PIECE.split(text) if field in ("schedule", "cost") else [text]
+    has = _WHEN.search if field == "schedule" else re.compile(r"\d[\d,.]*\s?(?:[億万千百]|円|%|[A-Za-z])").search
+    if len(parts) > 1 and all(part and has(half_width(part)) for part in parts) and not _OPEN.search(text):
+        return [_strip(part) for part in parts]
+    return else_split(text) if else_split else [text]
+
+
+_OPEN = re.compile(r"[(（][^)）]*(?:[、，／]|,\s|→)")
+_DASH = re.compile(r"^(?P<name>[^:：]{2,40}?)\s*(?:…+|‥+|——+|――+|\s[-–—]\s|⇒|＝)\s*(?=\S)")
+
+
+def named(field: str, text: str) -> str:
+    """An item as it is kept: lists without a full stop; ``名称…説明`` and ``name – text`` of a product with a colon."""
+    if field == "products":
+        text = _DASH.sub(lambda m: m["name"] + ("：" if is_japanese(text) else ": "), text, count=1)
+    return text.rstrip("。") if field in _UNSTOPPED else text
+
+
+_UNSTOPPED = frozenset(("needs", "products", "schedule", "cost", "risks", "comparison", "effects"))
 _TELLING = re.compile(r"予算|手数料|見積|投資額|料金|budget|pric|fee|investment", re.IGNORECASE)
 
 

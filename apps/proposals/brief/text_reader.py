@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from apps.proposals.brief.fields import LISTS, bare, field_of
-from apps.proposals.brief.items import Collected, Item
+from apps.proposals.brief.fields import LISTS, bare, concept_of, field_of
+from apps.proposals.brief.grid import Header, is_divider, row_cells
+from apps.proposals.brief.items import Collected
 from apps.proposals.brief.numbers import read_numbers
-from apps.proposals.brief.splitting import BULLET, sentences, split_list, with_label
+from apps.proposals.brief.splitting import BULLET, named, pieces, sentences, split_list, with_label
+from apps.proposals.evidence.figures import quantities
 
 _MARKDOWN = re.compile(r"^\s{0,3}(?P<marks>#{1,6})\s*(?P<text>.+?)\s*#*$")
 _BRACKETED = re.compile(r"^[\s　]*[【［\[〈《<](?P<text>[^】］\]〉》>]{1,30})[】］\]〉》>]\s*[:：]?\s*(?P<rest>.*)$")
@@ -21,95 +23,117 @@ _EMPHASIS = re.compile(r"\*\*|__|`")
 
 @dataclass
 class _Section:
-    """The part of the brief being read. ``indent`` of the bullet that opened it; −1 for headings."""
+    """The part of the brief being read. ``indent`` of the bullet that opened it; −1 for headings.
+
+    ``heading``: set for a section that is no known field. ``whole``: opened by a ``label: value`` line, which is
+    complete in itself, so that the next label on the margin is its sibling and not an item of it.
+    """
 
     field: str
     indent: int = -1
     heading: str = ""
+    whole: bool = False
 
 
 @dataclass
 class _Reader:
     found: Collected = field(default_factory=Collected)
     section: _Section | None = None
-    header: list[str] | None = None
+    header: Header | None = None
     last: tuple[int, int] | None = None  # (index of the item that a deeper bullet belongs to, its indent)
     title: str = ""
+    following: str = ""  # the next line with text, to tell a heading without marks from a sentence
 
-    def line(self, raw: str, number: int) -> None:
-        text = _EMPHASIS.sub("", raw.rstrip())
+    def read(self, text: str) -> None:
+        lines = [_EMPHASIS.sub("", raw.rstrip()) for raw in text.splitlines()]
+        for number, line in enumerate(lines, start=1):
+            self.following = next((after for after in lines[number:] if after.strip()), "")
+            self.line(line, number)
+
+    def line(self, text: str, number: int) -> None:
         if not text.strip():
             self.last, self.header = None, None
-            return
-        if _RULE.match(text):
-            return
-        if text.lstrip().startswith("|"):
+        elif text.lstrip().startswith("|"):
             self.row(text, number)
-        elif not (self.heading(text, number) or self.labelled(text, number)):
+        elif not (_RULE.match(text) or self.heading(text, number) or self.labelled(text, number)):
             self.content(text, number)
 
     def heading(self, text: str, number: int) -> bool:
         markdown, bracketed, marked = _MARKDOWN.match(text), _BRACKETED.match(text), _MARKED.match(text)
         if markdown:
             return self.open_heading(markdown["text"], number, level=len(markdown["marks"]))
-        if bracketed and (field_of(bracketed["text"]) or not bracketed["rest"]):
-            opened = self.open_heading(bracketed["text"], number)
-            self.rest(bracketed["rest"], number)
-            return opened
-        if marked and (field_of(marked["text"]) or self.labelled(marked["text"], number, switch=True)):
-            return self.open_heading(marked["text"], number) if field_of(marked["text"]) else True
+        if bracketed:
+            self.open_heading(bracketed["text"], number)
+            if self.section and bracketed["rest"]:
+                self.section.whole = True
+            self.rest(bracketed["rest"], number, bracketed["text"])
+            return True
+        if marked and (concept_of(marked["text"]) or self.labelled(marked["text"], number, switch=True)):
+            return self.open_heading(marked["text"], number) if concept_of(marked["text"]) else True
         numbered = _NUMBERED.match(text)
-        for candidate in (numbered["text"] if numbered else "", text.strip()):
-            if (
-                1 < len(candidate) <= 20
-                and not re.search(r"[。、]", candidate)
-                and field_of(candidate)
-                and not BULLET.match(candidate)
-            ):
-                return self.open_heading(candidate, number)
-        return False
+        return any(self.bare_heading(c, number) for c in (numbered["text"] if numbered else "", text.strip()))
+
+    def bare_heading(self, text: str, number: int) -> bool:
+        """A short line without any mark: a known name, or words for one with its items in bullets below."""
+        if not 1 < len(text) <= 20 or re.search(r"[。、]", text) or BULLET.match(text):
+            return False
+        items = BULLET.match(self.following) is not None
+        return bool(field_of(text) or (items and concept_of(text))) and self.open_heading(text, number)
 
     def open_heading(self, text: str, number: int, level: int = 2) -> bool:
         label = _LABELLED.match(text)
-        if label and field_of(label["label"]):
-            self.section = _Section(str(field_of(label["label"])))
+        if label and concept_of(label["label"]):
+            self.open(concept_of(label["label"]), "", number, whole=bool(label["rest"].strip()))
             self.rest(label["rest"], number, label["label"])
             return True
-        name = field_of(text)
+        inside = level > 2 and self.section is not None and self.section.field in LISTS
+        name = field_of(text) if inside or level == 1 else concept_of(text)
         if level == 1 and name is None and not self.title:
             self.title = bare(text)
             return True
-        if name is None and level > 2 and self.section and self.section.field in LISTS:
+        if name is None and inside and self.section:
             self.put(self.section.field, bare(text), number)
             return True
-        self.section = _Section(name or "context", heading="" if name else bare(text))
-        if name is None:
-            self.found.unknown.append((bare(text), f"line {number}"))
-        self.last = None
+        self.open(name, bare(text), number)
         return True
 
+    def open(self, name: str | None, heading: str, number: int, *, indent: int = -1, whole: bool = False) -> None:
+        """A new section; one that is no known field keeps its heading and is named among the findings."""
+        self.section = _Section(name or "other", indent, "" if name else heading, whole)
+        self.last = None
+        if name is None:
+            self.found.unknown.append((heading, f"line {number}"))
+
     def labelled(self, text: str, number: int, *, switch: bool = False) -> bool:
-        """A line ``label: value`` whose label is a field. Inside a section such a bullet is mostly an item of it."""
+        """A line ``label: value``. Below a heading, and in bullets, only a known name opens a section; on the margin
+        of a brief made of such lines any label does, so that nothing lands in the field above it."""
         bullet = BULLET.match(text)
         indent = len(bullet["indent"]) if bullet else 0
-        body = bullet["text"] if bullet else text
-        label = _LABELLED.match(body)
-        name = field_of(label["label"]) if label else None
-        if label is None or name is None or re.match(r"//", label["rest"]):
+        label = _LABELLED.match(bullet["text"] if bullet else text)
+        if label is None or re.match(r"//", label["rest"]):
+            return False
+        outside = self.section is None or self.section.indent >= 0
+        loose = not bullet and outside and not re.match(r"[\s　]", text)
+        name = concept_of(label["label"]) if loose or switch else field_of(label["label"])
+        sibling = loose and self.section is not None and self.section.whole and len(label["label"]) <= 16
+        if name is None and not sibling:
             return False
         if bullet and not switch and self.section and indent > self.section.indent:
             return False
-        self.section = _Section(name, indent=indent if bullet else 0)
-        self.last = None
+        self.open(name, bare(label["label"]), number, indent=indent if bullet else 0, whole=bool(label["rest"].strip()))
         self.rest(label["rest"], number, label["label"])
         return True
 
     def rest(self, text: str, number: int, label: str = "") -> None:
-        """What stands on the line of a label."""
+        """What stands on the line of a label. A figure under a label of its own (売上高：38億円) is one of the numbers."""
         if text.strip() and self.section:
-            parts = split_list(text) if self.section.field in LISTS else [text]
-            for part in parts:
-                self.put(self.section.field, with_label(self.section.field, label, part), number)
+            name = self.section.field
+            if name == "other" and len(text) <= 40 and any(f.unit for f in quantities(text)):
+                self.found.unknown.pop()
+                self.figures(text if self.section.heading in text else f"{label}：{text}", f"{label}：{text}", number)
+                return
+            for part in pieces(name, text, split_list) if name in LISTS else [text]:
+                self.put(name, with_label(name, label, part), number)
 
     def content(self, text: str, number: int) -> None:
         bullet = BULLET.match(text)
@@ -118,8 +142,7 @@ class _Reader:
             if self.last and text[0] in " \t　":
                 self.extend(text.strip(), joiner="")
             else:
-                parts = split_list(text) if name in LISTS else sentences(text.strip())
-                for part in parts:
+                for part in pieces(name, text, split_list) if name in LISTS else sentences(text.strip()):
                     self.put(name, part, number)
             return
         indent = len(bullet["indent"])
@@ -128,76 +151,59 @@ class _Reader:
                 bullet["text"].strip(), joiner="：" if "：" not in self.found.items[self.last[0]].text else "、"
             )
             return
-        self.put(name, bullet["text"].strip(), number, indent=indent)
+        for part in pieces(name, bullet["text"].strip()):
+            self.put(name, part, number, indent=indent)
 
     def extend(self, text: str, joiner: str) -> None:
         """A deeper bullet or a wrapped line belongs to the item above it."""
         if self.last:
             index, _ = self.last
             item = self.found.items[index]
-            self.found.items[index] = Item(item.field, item.text + joiner + text, item.locator)
+            self.found.items[index] = replace(item, text=item.text + joiner + text)
 
     def put(self, name: str, text: str, number: int, indent: int = 0) -> None:
         where = f"line {number}"
         if name == "numbers":
-            numbers, empty = read_numbers(text, where)
-            self.found.numbers.extend(numbers)
-            self.found.empty_numbers.extend(empty)
-            self.found.add("facts", text, where)
+            self.figures(text, text, number)
             return
         before = len(self.found.items)
-        self.found.add(name, text.rstrip("。") if name in LISTS else text, where)
+        heading = self.section.heading if self.section else ""
+        self.found.add(name, named(name, text), where, heading)
         self.last = (before, indent) if len(self.found.items) > before else None
 
+    def figures(self, value: object, text: str, number: int) -> None:
+        numbers, empty = read_numbers(value, f"line {number}")
+        self.found.numbers.extend(numbers)
+        self.found.empty_numbers.extend(empty)
+        self.found.add("facts", text, f"line {number}")
+
     def row(self, text: str, number: int) -> None:
-        """A row of a Markdown table, under its header."""
-        cells = [cell.strip() for cell in text.strip().strip("|").split("|")]
-        if all(re.fullmatch(r":?-{2,}:?", cell) for cell in cells if cell):
+        """A row of a Markdown table: under a section its items; elsewhere each row may name its own field."""
+        cells = row_cells(text)
+        if is_divider(cells):
             return
         if self.header is None:
-            self.header = cells
+            self.header = Header(cells)
+            if self.section is None and self.header.is_entry():
+                self.entry(cells, number)
             return
-        name = self.section.field if self.section else "context"
+        name = self.section.field if self.section else ""
         if name == "numbers":
-            known = {head: cell for head, cell in zip(self.header[1:], cells[1:], strict=False) if cell}
-            plain = list(known.values())
-            value = (
-                {"label": cells[0], **known}
-                if any(h in _COLUMNS for h in known)
-                else {cells[0]: known if len(known) > 1 else plain}
-            )
-            numbers, empty = read_numbers(value, f"line {number}")
-            self.found.numbers.extend(numbers)
-            self.found.empty_numbers.extend(empty)
-            self.found.add("facts", "：".join([cells[0], "、".join(c for c in cells[1:] if c)]), f"line {number}")
+            self.figures(self.header.figures(cells), self.header.line(cells), number)
+        elif name in ("", "other", "context") and len(cells) == 2 and concept_of(cells[0]):
+            self.entry(cells, number)
         else:
-            self.put(name, "：".join(c for c in (cells[0], "、".join(c for c in cells[1:] if c)) if c), number)
+            self.put(name or "context", self.header.line(cells), number)
 
-
-_COLUMNS = frozenset(
-    [
-        "値",
-        "数値",
-        "数字",
-        "金額",
-        "単位",
-        "期間",
-        "時点",
-        "value",
-        "amount",
-        "unit",
-        "period",
-        "Value",
-        "Amount",
-        "Unit",
-        "Period",
-    ]
-)
+    def entry(self, cells: list[str], number: int) -> None:
+        """A two-column row ``field | value``."""
+        before, self.section = self.section, _Section(str(concept_of(cells[0])), whole=True)
+        self.rest(cells[1], number, cells[0])
+        self.section = before
 
 
 def collect_text(text: str) -> tuple[Collected, str]:
     """Everything in a text brief, by field, and the first-level heading if there is one."""
     reader = _Reader()
-    for number, line in enumerate(text.splitlines(), start=1):
-        reader.line(line, number)
+    reader.read(text)
     return reader.found, reader.title

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from apps.proposals.brief.fields import LISTS, SCALARS, field_of
+from apps.proposals.brief.fields import LISTS, SCALARS, concept_of
 from apps.proposals.brief.items import Collected
 from apps.proposals.brief.numbers import read_numbers
-from apps.proposals.brief.splitting import sentences, split_list, with_label
+from apps.proposals.brief.splitting import named, pieces, sentences, split_list, with_label
+from apps.proposals.evidence.labels import split_role
 
 _NAME_KEYS = re.compile(
-    r"^(?:name|名称|名前|社名|会社名|企業名|法人名|顧客名|title|product|商品名?|サービス名?|item|項目|内容|label|phase|フェーズ|risk|リスク)$",
+    r"^(?:name|名称|名前|社名|会社名|企業名|法人名|顧客名|title|product|商品名?|サービス名?|item|項目|内容|label|phase|フェーズ|step|"
+    r"milestone|risk|リスク|text|need|issue|problem|pain|課題|what|目標)$",
     re.IGNORECASE,
 )
 _WRAPPERS = re.compile(r"^(?:brief|proposal|deck|ブリーフ|提案書?|提案ブリーフ)$", re.IGNORECASE)
@@ -25,9 +27,9 @@ def collect_yaml(data: Mapping[Any, Any]) -> Collected:
     if isinstance(inner, Mapping) and _WRAPPERS.match(str(next(iter(data)))):
         data = inner
     found = Collected()
-    has_client = any(field_of(str(key)) == "client" for key in data)
+    has_client = any(concept_of(str(key)) == "client" for key in data)
     for key, value in data.items():
-        field = field_of(str(key))
+        field = concept_of(str(key))
         if field == "company" and not has_client:
             field = "client"
         if value is not None and value != "":
@@ -51,17 +53,32 @@ def _put(found: Collected, field: str | None, key: str, value: Any, locator: str
         _scalar(found, field, value, locator)
     elif field in LISTS:
         _list(found, field, value, locator)
+    elif isinstance(value, Mapping):
+        _parts(found, value, locator)
     else:
         for text, where in flatten(value, locator):
             for sentence in sentences(text):
                 found.add("context", sentence, where)
 
 
+def _parts(found: Collected, value: Mapping[Any, Any], locator: str) -> None:
+    """``profile: {industry: …, employees: 310}``: known fields to their place, the rest as background."""
+    for key, inner in value.items():
+        field, where = concept_of(str(key)), f"{locator}.{key}"
+        if field in SCALARS and field not in ("client", "company", "title") and isinstance(inner, str):
+            _scalar(found, field, inner, where)
+        else:
+            numbers, _ = read_numbers({key: inner}, locator)
+            found.numbers.extend(numbers)
+            for text, place in flatten({key: inner}, locator):
+                found.add("facts" if numbers else "context", text, place)
+
+
 def _client(found: Collected, value: Mapping[Any, Any], locator: str) -> None:
     """``client: {name: …, industry: …, employees: 120}``: the name, known fields, and the rest as facts."""
     for key, inner in value.items():
         where = f"{locator}.{key}"
-        field = field_of(str(key))
+        field = concept_of(str(key))
         if _NAME_KEYS.match(str(key)) or field == "client":
             _scalar(found, "client", inner, where)
         elif field and field != "company":
@@ -75,7 +92,7 @@ def _keep(found: Collected, key: str, value: Any, locator: str) -> None:
     numbers, _ = read_numbers({key: value}, locator.rpartition(".")[0] or locator)
     found.numbers.extend(numbers)
     for text, where in flatten(value, locator):
-        found.add("context", f"{key}: {text}" if text.isascii() else f"{key}：{text}", where)
+        found.add("other", text, where, key)
 
 
 def _scalar(found: Collected, field: str, value: Any, locator: str) -> None:
@@ -103,11 +120,11 @@ def _list(found: Collected, field: str, value: Any, locator: str) -> None:
         found.wrong.append((field, value, locator))
         return
     if isinstance(value, str):
-        for index, part in enumerate(split_list(value)):
-            found.add(field, with_label(field, locator, part), f"{locator}[{index}]")
+        for index, part in enumerate(pieces(field, value, split_list)):
+            found.add(field, named(field, with_label(field, locator, part)), f"{locator}[{index}]")
         return
     for text, where in flatten(value, locator):
-        found.add(field, with_label(field, locator, text), where)
+        found.add(field, named(field, with_label(field, locator, text)), where)
 
 
 def flatten(value: Any, locator: str) -> list[tuple[str, str]]:
@@ -121,11 +138,7 @@ def flatten(value: Any, locator: str) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         name = next((k for k in value if _NAME_KEYS.match(str(k)) and isinstance(value[k], str)), None)
         if name is not None:
-            rest = [
-                _inline(v) if _describes(str(k)) else f"{k} {_inline(v)}"
-                for k, v in value.items()
-                if k != name and v is not None
-            ]
+            rest = [_told(str(k), v) for k, v in value.items() if k != name and v is not None]
             head = str(value[name]).strip()
             return [(f"{head}{'：' if rest else ''}{'、'.join(rest)}", locator)]
         return [(_pair(str(k), v), f"{locator}.{k}") for k, v in value.items() if v is not None]
@@ -144,15 +157,20 @@ def _describes(key: str) -> bool:
     return _DESCRIBING.match(key) is not None
 
 
+def _told(key: str, value: Any) -> str:
+    return _inline(value) if _describes(key) else f"{key} {_inline(value)}"
+
+
 def _pair(key: str, value: Any) -> str:
     return f"{key}：{_inline(value)}"
 
 
 def _inline(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "、".join(
-            _inline(v) if _describes(str(k)) else f"{k} {_inline(v)}" for k, v in value.items() if v is not None
-        )
+        given = [(str(k), v) for k, v in value.items() if v is not None]
+        if [split_role(k)[1] for k, _ in given[:2]] == ["before", "after"]:  # {now: 9.2億円, goal: 8億円}
+            return " → ".join(_inline(v) for _, v in given[:2]) + "".join(f"、{_told(k, v)}" for k, v in given[2:])
+        return "、".join(_told(k, v) for k, v in given)
     if isinstance(value, list | tuple):
         return "、".join(_inline(v) for v in value)
     if isinstance(value, bool):

@@ -1,0 +1,1 @@
+"""Making the models: data, training, judging. Nothing here is needed to serve."""

@@ -201,6 +201,10 @@ _LEGAL = re.compile(r"株式会社|有限会社|合同会社|法人|㈱|組合|\
 
 def _keep_rest(found: Collected) -> None:
     """A field that takes one value keeps its first; further lines under it stay as background."""
+    for item in found.of("audience"):
+        if re.search(r"\d", half_width(item.text)):  # 最終は取締役会（12/18）: a plan, no readers
+            found.items.remove(item)
+            found.add("context", item.text, item.locator)
     for field_name in SCALARS:
         for item in found.of(field_name)[1:] if field_name not in ("client", *_JOINED) else []:
             found.add("context", item.text, item.locator)

@@ -34,9 +34,10 @@ _NEED_JA = re.compile(
     r"|求め|必要|ニーズ|要望|検討し|目指|急務|できていない|できない|追いつかない|影響を受け|見直し|手作業|人手|後継者|リスク|ばらつ|ぶれ"
 )
 _REQUEST_JA = re.compile(
-    r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい|話をしたい|話したい|持って(?:行|い)きたい|持参"
+    r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい|持って(?:行|い)きたい|持参"
 )
 _COMPETITOR = re.compile(r"競合|他行|他社|相見積|コンペ|ライバル|competitor|rival", re.IGNORECASE)
+_TALKING_POINT = re.compile(r"話(?:を)?したい|説明したい|伝えたい")
 _WRITER = re.compile(r"^(?P<who>[^。、]{2,14}の[一-鿿]{1,4})です。?$")
 # A line that only names what banks and their partners sell, perhaps with its amount.
 _OFFER = re.compile(
@@ -136,6 +137,8 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
         return "request"
     if _WRITER.match(sentence):
         return "author"
+    if _TALKING_POINT.search(sentence):
+        return "context"
     if _COMPETITOR.search(sentence):
         return "comparison"
     if _OFFER.match(sentence) and not client_in(sentence):

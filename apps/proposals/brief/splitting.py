@@ -63,6 +63,7 @@ def with_label(field: str, label: str, text: str) -> str:
     word = re.sub(r"^[\s　#>*■◆●【\[]+|[】\]\s　*]+$", "", label)
     if field != "cost" or not _TELLING.search(word) or re.search(r"[:：]", text) or _TELLING.search(text):
         return text
+    word = "予算" if "予算" in word else word
     return f"{word}: {text}" if word.isascii() else f"{word}：{text}"
 
 

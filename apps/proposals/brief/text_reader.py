@@ -26,13 +26,15 @@ class _Section:
     """The part of the brief being read. ``indent`` of the bullet that opened it; −1 for headings.
 
     ``heading``: set for a section that is no known field. ``whole``: opened by a ``label: value`` line, which is
-    complete in itself, so that the next label on the margin is its sibling and not an item of it.
+    complete in itself, so that the next label on the margin is its sibling and not an item of it. ``label``: the
+    heading of any section, as written.
     """
 
     field: str
     indent: int = -1
     heading: str = ""
     whole: bool = False
+    label: str = ""
 
 
 @dataclass
@@ -83,7 +85,7 @@ class _Reader:
     def open_heading(self, text: str, number: int, level: int = 2) -> bool:
         label = _LABELLED.match(text)
         if label and concept_of(label["label"]):
-            self.open(concept_of(label["label"]), "", number, whole=bool(label["rest"].strip()))
+            self.open(concept_of(label["label"]), label["label"], number, whole=bool(label["rest"].strip()))
             self.rest(label["rest"], number, label["label"])
             return True
         inside = level > 2 and self.section is not None and self.section.field in LISTS
@@ -99,7 +101,7 @@ class _Reader:
 
     def open(self, name: str | None, heading: str, number: int, *, indent: int = -1, whole: bool = False) -> None:
         """A new section; one that is no known field keeps its heading and is named among the findings."""
-        self.section = _Section(name or "other", indent, "" if name else heading, whole)
+        self.section = _Section(name or "other", indent, "" if name else heading, whole, heading)
         self.last = None
         if name is None:
             self.found.unknown.append((heading, f"line {number}"))
@@ -167,8 +169,9 @@ class _Reader:
             self.figures(text, text, number)
             return
         before = len(self.found.items)
-        heading = self.section.heading if self.section else ""
-        self.found.add(name, named(name, text), where, heading)
+        section = self.section or _Section(name)
+        text = with_label(name, section.label, text) if "予算" in section.label else text
+        self.found.add(name, named(name, text), where, section.heading)
         self.last = (before, indent) if len(self.found.items) > before else None
 
     def figures(self, value: object, text: str, number: int) -> None:

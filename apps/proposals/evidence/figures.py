@@ -40,7 +40,14 @@ _MONTHS = {
 _ERA_START = {"令和": 2018, "平成": 1988, "昭和": 1925, "R": 2018, "H": 1988, "S": 1925}
 _MONTH_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _YEAR = r"(?:(?P<era>令和|平成|昭和|(?<![A-Za-z])[RHS](?=\d))\s?)?(?P<year>元|(?<!\d)\d{1,4})"
+_TO = r"\s?[~-]\s?"
 _DATES = [
+    # the first of two months written together: 2〜3月, 2027年4〜6月, Apr–Jun 2027
+    re.compile(rf"{_YEAR}\s?年\s?(?P<month>\d{{1,2}})(?={_TO}\d{{1,2}}\s?月(?!間|目))"),
+    re.compile(rf"(?<![\d.,/])(?P<month>1[0-2]|0?[1-9])(?={_TO}(?:1[0-2]|0?[1-9])\s?月(?!間|次|額|例|曜|目))"),
+    re.compile(
+        rf"(?<![A-Za-z])(?P<name>{_MONTH_NAME})\.?(?={_TO}(?:{_MONTH_NAME})\.?\s(?P<year>20\d{{2}}))", re.IGNORECASE
+    ),
     re.compile(
         rf"{_YEAR}\s?年(?P<nendo>度)?(?:\s?(?P<month>\d{{1,2}})\s?月(?P<term>期)?(?:\s?(?P<day>\d{{1,2}})\s?日)?)?(?P<end>末)?"
         r"(?:\s?(?P<part>上期|下期|上半期|下半期|第?[1-4一二三四]四半期|[1-4]Q|Q[1-4]))?"
@@ -200,7 +207,9 @@ def _key(match: re.Match[str]) -> str:
     if year == 0:
         return ""
     month = _month(group)
-    if month is None or not any(character.isdigit() for character in match[0].replace("元", "1")):
+    if month is None or not (
+        group.get("name") or any(character.isdigit() for character in match[0].replace("元", "1"))
+    ):
         return ""
     if year and group.get("nendo"):
         return f"FY{year}" + _part(group.get("part"))

@@ -17,7 +17,7 @@ _CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:[\s:=→~-]|約|およそ|おおよそ|ほぼ|合計で?|計|総額で?|最大で?|最低でも|平均で?|現在|について|に対して|に対し|当たり|あたり"
+    r"(?:[\s:=→~-]|去年|昨年度?|一昨年度?|約|およそ|おおよそ|ほぼ|合計で?|計|総額で?|最大で?|最低でも|平均で?|現在|について|に対して|に対し|当たり|あたり"
     r"|(?:前年|前年同期|対前年|前期)比で?|(?:(?<=[\sはがをもにでの])|^)(?:年間|月間|毎月|毎年|年額|月額|年率|年)|としては|として|には|では|とは|のうち|うち|は|が|を|も|に|で|の|と)+$"
 )
 _HEAD = re.compile(
@@ -90,7 +90,7 @@ _CHANGE_EN_BEFORE = re.compile(
 )
 _AFTER_JA = re.compile(r"(?:以上|程度|ほど)?の([一-鿿々ァ-ヺーA-Za-z]{2,12})")
 _PERIOD_WORD = re.compile(
-    r"(前々期|前期|当期|今期|来期|前年度|今年度|昨年度|来年度|前年|昨年|"
+    r"(一昨年|去年|前々期|前期|当期|今期|来期|前年度|今年度|昨年度|来年度|前年|昨年|"
     r"今年|来年|last year|this year|next year|直近\d?[年期]?)"
 )
 
@@ -145,6 +145,9 @@ def describe(text: str) -> list[Described]:
     found: list[Described] = []
     for figure in figures:
         if figure.kind == "quantity":
+            if _lasting(flat, figure):
+                found.append(Described(figure, ""))
+                continue
             base, role = split_role(label_of(text, flat, figure, figures))
             label = base or _inherited(figure, found) or _unit_noun(flat, figure)
             found.append(Described(figure, label, period_of(flat, figure, figures), change_of(flat, figure), role))
@@ -163,6 +166,13 @@ def _unit_noun(flat: str, figure: Figure) -> str:
     return word if len(word) >= 2 and figure.unit not in ("円", "ドル", "%") else ""
 
 
+# What has already happened (18%から13%まで落ちた, 21億円に上振れ) is the client's problem or past, no effect to come.
+_PAST = re.compile(
+    r"(?:程度|前後)?\s?(?:へ|に|まで)?(?:と)?(?:落ち|下が(?:った|って)|上振れ|膨らん|増えた|減った|縮んだ|値上がり|高騰|跳ね|"
+    r"[一-鿿]{2}し(?:た|ている|ており|ていて)|なった|なっている)"
+)
+_PAST_EN = re.compile(r"\b(?:fell|dropped|rose|grew|shrank|slipped|declined|climbed|worsened|went)\b", re.IGNORECASE)
+_EARLIER, _LATER = "以前", "直近"
 _ARROW = re.compile(r"\s?(?:から|より|→|⇒|->|=>|to|down to|up to)\s?(?:約|about )?")
 
 
@@ -172,7 +182,11 @@ def _from_to(flat: str, found: list[Described]) -> list[Described]:
         one, two = found[index], found[index + 1]
         joined = _ARROW.fullmatch(flat[one.figure.end : two.figure.start])
         ends = re.match(r"(?:程度|前後)?\s?(?:へ|に|まで|$|[、。)])|\s?[A-Za-z./%]", flat[two.figure.end :] or "$")
-        if joined and one.figure.unit in (two.figure.unit, "") and (ends or "→" in joined[0]):
+        past = _PAST.match(flat, two.figure.end) or _PAST_EN.search(flat, 0, one.figure.start)
+        if joined and past and one.figure.unit in (two.figure.unit, ""):
+            found[index] = replace(one, change=0, period=one.period or _EARLIER)
+            found[index + 1] = replace(two, change=0, label=one.label, period=_LATER)
+        elif joined and one.figure.unit in (two.figure.unit, "") and (ends or "→" in joined[0]):
             found[index] = replace(one, role="before", change=0)
             found[index + 1] = replace(two, role="after", change=0, label=one.label)
     return found
@@ -181,7 +195,7 @@ def _from_to(flat: str, found: list[Described]) -> list[Described]:
 def label_of(text: str, flat: str, figure: Figure, figures: list[Figure]) -> str:
     """The words before the figure in its clause; if none, the noun behind it (20名の従業員)."""
     flat = _ROLE_IN_BRACKETS.sub(lambda m: f" {m[1]} ", flat)
-    earlier = [f.end for f in figures if f.end <= figure.start]
+    earlier = [f.end for f in figures if f.end <= figure.start and not _lasting(flat, f)]
     start = earlier[-1] if earlier else 0
     for boundary in _CLAUSE_END.finditer(flat, 0, figure.start):
         if not _TAIL.fullmatch(flat[boundary.end() : figure.start]) and boundary.end() < figure.start:
@@ -195,6 +209,11 @@ def label_of(text: str, flat: str, figure: Figure, figures: list[Figure]) -> str
     return label or _noun_behind(flat, figure, is_japanese(text))
 
 
+def _lasting(flat: str, figure: Figure) -> bool:
+    """“2年で” before a figure: how long it took, no level of anything."""
+    return figure.unit in ("年", "か月", "週間") and flat[figure.end : figure.end + 1] == "で"
+
+
 def _noun_behind(flat: str, figure: Figure, japanese: bool) -> str:
     if japanese:
         after = _AFTER_JA.match(flat, figure.end)
@@ -206,7 +225,8 @@ def _noun_behind(flat: str, figure: Figure, japanese: bool) -> str:
 
 
 def _clean_ja(before: str) -> str:
-    trimmed = _TAIL.sub("", re.sub(r"^(?:以上|以下|程度|前後|から|まで|へ|に|の|で|と|は|を|が)+", "", before))
+    trimmed = _TAIL.sub("", re.sub(r"\d+(?:年|か月|ヶ月|カ月|週間?)で$", "", before))
+    trimmed = _TAIL.sub("", re.sub(r"^(?:以上|以下|程度|前後|から|まで|へ|に|の|で|と|は|を|が)+", "", trimmed))
     run = _RUN_JA.search(trimmed)
     label = _HEAD.sub("", run[0] if run else "").strip(" ・-/／のに")
     return label if len(label) >= 2 and label not in CHANGES and not label.isdigit() else ""

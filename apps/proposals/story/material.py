@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from apps.common.japanese.normalise import fold, half_width, is_japanese
+from apps.proposals.brief.fields import is_internal
 from apps.proposals.brief.load import BriefReading
 from apps.proposals.evidence.contradictions import Disputes
 from apps.proposals.evidence.figures import Figure, quantities
@@ -17,6 +18,21 @@ _CUT_JA = re.compile(
     r"^(?P<topic>[^、。（(：:「」]{2,22}?(?<=[一-鿿々ァ-ヺーA-Za-z0-9りれけみいちげびさめえせき]))(?:が(?!ち|い|ん)|を|に(?!く)|は|で(?!き)|も|から|により|によって)(?=[^\s])"
 )
 _ASIDE = re.compile(r"\s*[（(][^（）()]*[)）]")
+
+
+_MOMENT = re.compile(r"(?<=.{2})の(?:とき|際|場合|ため)$")
+_LEANING = re.compile(r"^(?:残り|その|それ|これ|一方|また|毎)")  # a clause that says nothing without the one before
+_SHARE = re.compile(r"^(?:のうち|うち|程度|以上|ほど|の|、|を|が|は)+")
+
+
+def _bare(text: str) -> str:
+    """A sentence without its asides and figures, so that its noun can be told: 年1回の旅行資金（60万円）を → 旅行資金を."""
+    out = _ASIDE.sub("", text)
+    for figure in reversed(quantities(out)):
+        if figure.unit:
+            out = out[: figure.start] + out[figure.end :]
+    out = re.sub(r"(?:のうち)?、?(?=のうち|、)", "", _SHARE.sub("", out))
+    return _SHARE.sub("", out) if len(_SHARE.sub("", out)) >= 4 else text
 
 
 @dataclass(frozen=True)
@@ -49,15 +65,30 @@ class Point:
         if not is_japanese(text):
             words = text.split()
             return " ".join(words[:6]) if len(words) > 6 else text
+        text = _bare(text)
         match = _CUT_JA.match(half_width(text))
         if match:
-            return text[: match.end("topic")]
-        return text if len(text) <= 22 else text[:20].rstrip("、のをにがは") + "…"
+            return _MOMENT.sub("", text[: match.end("topic")])
+        first = re.sub("[がはを]$", "", re.split("[、。]", text)[0])
+        return first if len(first) <= 22 else first[:20].rstrip("、のをにがは") + "…"
+
+    @property
+    def gist(self) -> str:
+        """A need in its own words, short enough for a title: the whole of it, else its last clause, else its topic."""
+        text = _ASIDE.sub("", self.head).strip()
+        if not is_japanese(text):
+            return text if len(text.split()) <= 9 else self.topic
+        last = re.split("[、。]", text)[-1].strip()
+        return next((t for t in (text, last) if 6 <= len(t) <= 26 and not _LEANING.match(t)), self.topic)
 
 
 @dataclass
 class Material:
-    """Brief, ledger and what may be used of it."""
+    """Brief, ledger and what may be used of it.
+
+    ``others``: sections of the brief that are no known field, by their heading, for the slide of further points;
+    ``background``: what only the seller should see; both are in the speaker notes when they are on no slide.
+    """
 
     brief: Brief
     ledger: Ledger
@@ -69,6 +100,8 @@ class Material:
     cost: list[Point] = field(default_factory=list)
     risks: list[Point] = field(default_factory=list)
     comparison: list[Point] = field(default_factory=list)
+    others: list[tuple[str, Point]] = field(default_factory=list)
+    background: list[Point] = field(default_factory=list)
     disputed: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
 
@@ -188,14 +221,16 @@ def make_material(reading: BriefReading, build: LedgerBuild, disputes: Disputes)
         reading.brief, ledger, build.today, disputed=disputes.disputed, unusable=build.expired | disputes.older
     )
     by_place = {(s.locator, s.text): s.id for s in ledger.snippets if s.file == reading.name}
-    for name in ("needs", "products", "effects", "schedule", "cost", "risks", "comparison"):
-        for item in reading.items:
-            if item.field == name:
-                source = by_place.get((item.locator, item.text[:600]), "")
-                numbers = [
-                    n.id for n in ledger.numbers if n.source == source and half_width(n.raw) in half_width(item.text)
-                ]
-                getattr(material, name).append(Point(item.text, (*([source] if source else []), *numbers)))
+    for item in reading.items:
+        source = by_place.get((item.locator, item.text[:600]), "")
+        numbers = [n.id for n in ledger.numbers if n.source == source and half_width(n.raw) in half_width(item.text)]
+        point = Point(item.text, (*([source] if source else []), *numbers))
+        if item.field in ("needs", "products", "effects", "schedule", "cost", "risks", "comparison"):
+            getattr(material, item.field).append(point)
+        elif item.field == "other" and not is_internal(item.heading):
+            material.others.append((item.heading, point))
+        elif item.field in ("other", "context"):
+            material.background.append(point)
     return material
 
 

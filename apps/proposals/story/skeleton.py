@@ -36,6 +36,7 @@ _ORDER = (
     "schedule",
     "cost",
     "risks",
+    "others",
     "process",
     "notes",
     "numbers",
@@ -67,7 +68,7 @@ def skeleton(material: Material, effects: Effects, wanted: int | None) -> tuple[
     room = (wanted - len(kept)) if wanted is not None else _default_room(material)
     extras = _extras(material, effects)
     if wanted is None:
-        extras = [e for e in extras if e[0] == "numbers"]
+        extras = [e for e in extras if e[0] in ("others", "numbers")]
     points += extras[: max(0, room)]
     if wanted is not None and room > len(extras):
         findings.append(
@@ -87,13 +88,16 @@ def skeleton(material: Material, effects: Effects, wanted: int | None) -> tuple[
 
 
 def _default_room(material: Material) -> int:
-    """Without a wanted count: one more slide with the sources of the figures, when attachments were given."""
-    return 1 if any(material.from_attachment(n) for n in material.usable()) else 0
+    """Without a wanted count: one more slide with the sources of the figures when attachments were given, and one with
+    the sections of the brief that belong nowhere else."""
+    return any(material.from_attachment(n) for n in material.usable()) + bool(material.others)
 
 
 def _extras(material: Material, effects: Effects) -> list[tuple[str, StoryPoint]]:
     """Further slides for which there is material, the most useful first."""
     found: list[tuple[str, StoryPoint]] = [("process", StoryPoint(kind="process", message="", id="process"))]
+    if material.others:
+        found.insert(0, ("others", StoryPoint(kind="text", message="", id="more", topic="others")))
     if effects.trends and effects.pairs:
         found.append(("effect2", StoryPoint(kind="effect", message="", id="effect-2", topic="trend")))
     numbers = [n for n in material.usable() if not n.formula]

@@ -31,9 +31,9 @@ class Context:
 
     @property
     def products(self) -> str:
-        """The products by name, joined; what is offered in general when the brief names none."""
+        """The products by name, joined; measures on the first need when the brief names none."""
         names = [short_name(p) for p in self.material.products]
-        return self.words.join(names, 2) if names else ("解決策" if self.language == "ja" else "our solution")
+        return self.words.join(names, 2) if names else self.words("no_product", topic=self.material.needs[0].topic)
 
     def block(self, text: str, level: int = 0, evidence: tuple[str, ...] | list[str] = ()) -> TextBlock:
         """A block of text with its ids; figures in it are cited from the ledger."""

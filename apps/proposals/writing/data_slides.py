@@ -173,7 +173,8 @@ def _baseline(c: Context) -> list[EvidenceNumber]:
     """Figures of one unit about the needs or products: what an effect would be measured against."""
     numbers = [n for n in c.material.usable() if not n.formula and n.label and n.unit and not n.unit.startswith("第")]
     about = [n for p in (*c.material.needs, *c.material.products) for n in c.material.numbers_about(p.text, 6)]
-    cost_ids = {line.number.id for line in c.costs if line.number}
+    elsewhere = (*c.material.cost, *c.material.comparison, *c.material.schedule, *c.material.background)
+    cost_ids = {i for line in c.costs for i in line.evidence} | {i for p in elsewhere for i in p.evidence}
     chosen = [n for n in dict.fromkeys([n.id for n in (*about, *numbers)]) if n not in cost_ids]
     known = {n.id: n for n in numbers}
     groups: dict[str, list[EvidenceNumber]] = {}
@@ -216,7 +217,9 @@ def write_comparison(point: StoryPoint, c: Context) -> Slide:
     for pair in c.effects.pairs[:3]:
         rows.append([pair.label, pair.before.raw, pair.after.raw])
         evidence += pair.evidence
-    for index, need in enumerate(m.needs[:4]):
+    measured = {pair.label for pair in c.effects.pairs[:3]}
+    answered: list[tuple[str, str]] = []
+    for need in [n for n in m.needs if n.topic not in measured and n.head not in measured][:4]:
         answers = [p for i, p in enumerate(m.products) if need in c.needs_of(p, i)]
         proposal = w.list([short_name(p) for p in answers]) if answers else w("to_confirm")
         detail = next((p.rest for p in answers if p.rest and len(p.rest) <= 40), "")
@@ -232,10 +235,10 @@ def write_comparison(point: StoryPoint, c: Context) -> Slide:
             ]
         )
         evidence += [*need.evidence, *(i for p in answers for i in p.evidence)]
-        _ = index
+        answered += [(need.topic, proposal)] if answers else []
     amounts = [f"{line.name} {line.amount}" for line in c.costs if line.amount and line.kind not in ("budget", "")][:2]
     rows.append([w("comparison_cost"), w("none_now"), w.list(amounts) if amounts else w("to_confirm")])
-    evidence += [line.number.id for line in c.costs if line.number][:2]
+    evidence += [i for line in c.costs for i in line.evidence]
     open_cells = any(w("to_confirm") in cell for row in rows for cell in row)
     if open_cells:
         c.note(
@@ -245,14 +248,25 @@ def write_comparison(point: StoryPoint, c: Context) -> Slide:
             "比較表に「要確認」の欄があります。",
             "The comparison has cells to be confirmed.",
         )
-    title = (
-        w("comparison_title", n=len(rows), row=rows[0][0]) if c.effects.pairs else w("comparison_plain", n=len(rows))
-    )
+    evidence += [i for p in m.comparison for i in p.evidence]  # told in the speaker notes
+    title = _comparison_title(len(rows), answered, c)
     body = [c.block(w("comparison_confirm"))] if open_cells else []
     table = Table(
         columns=[w("aspect"), w("now"), w("then")], rows=rows[:MAX_ROWS], evidence=list(dict.fromkeys(evidence))
     )
     return c.slide(point, title, body, evidence=evidence, table=table)
+
+
+def _comparison_title(rows: int, answered: list[tuple[str, str]], c: Context) -> str:
+    """The second measure when there is one (the first is the effect's message), else a need with its answer."""
+    w = c.words
+    if len(c.effects.pairs) > 1:
+        pair = c.effects.pairs[1]
+        return w("comparison_title", label=pair.label, before=pair.before.raw, after=pair.after.raw, n=rows)
+    if answered:
+        topic, product = answered[0]
+        return w("comparison_plain", topic=topic, product=product, n=rows)
+    return w("comparison_open", n=rows)
 
 
 def write_cost(point: StoryPoint, c: Context) -> Slide:
@@ -282,7 +296,7 @@ def write_cost(point: StoryPoint, c: Context) -> Slide:
             line.kind, ""
         )
         rows.append([line.name, line.amount or w("to_confirm"), line.remark or kind])
-        evidence += [line.number.id] if line.number else []
+        evidence += line.evidence
     total = _total(c)
     addable = [line for line in lines if line.kind in ("once", "monthly", "yearly")]
     parts = w.list([f"{line.name} {line.amount}" for line in addable[:3]])

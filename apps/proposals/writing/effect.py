@@ -105,7 +105,13 @@ def _pair(
 
 def _deteriorates(pair: Pair, material: Material) -> bool:
     """“粗利率が18%から14%に低下” in a need is the problem, not the effect: both figures stand in one need."""
-    return any(pair.before.source in need.evidence and pair.after.source in need.evidence for need in material.needs)
+    return any(
+        pair.before.source in need.evidence and pair.after.source in need.evidence and not _AIM.search(need.text)
+        for need in material.needs
+    )
+
+
+_AIM = re.compile(r"目標|目指|→|⇒|target|goal", re.IGNORECASE)
 
 
 _RATE = re.compile(r"削減|短縮|減少|低減|圧縮|軽減|節約|抑制|reduc|cut|lower|sav|shorten|decreas", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.common.japanese.normalise import half_width
 from apps.proposals.evidence.figures import find_figures
@@ -61,6 +61,12 @@ def read_schedule(points: list[Point], today_year: int, today_month: int) -> tup
     return dated, True
 
 
+def month_of(month: int, language: str) -> str:
+    """A month counted from year 0, as printed: 2027年4月, Apr 2027."""
+    year, index = divmod(month, 12)
+    return f"{_EN_MONTHS[index]} {year}" if language == "en" else f"{year}年{index + 1}月"
+
+
 def _relative(text: str) -> Dated | None:
     flat = half_width(text)
     match = _STEP.search(flat) or _WEEKS.search(flat)
@@ -112,13 +118,15 @@ def _column(month: int, step: int, *, first: bool, calendar: bool, words: Words)
 
 @dataclass(frozen=True)
 class CostLine:
-    """One amount. ``kind``: once, monthly, yearly, budget, or "" when it is no amount to be added (a rate, a term)."""
+    """One amount. ``kind``: once, monthly, yearly, budget, or "" when it is no amount to be added (a rate, a range, a
+    term, an amount on which the sources disagree). ``evidence``: the ids of all its figures."""
 
     name: str
     amount: str
     kind: str
     number: EvidenceNumber | None
     remark: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 _KIND = (
@@ -154,33 +162,114 @@ def cost_lines(material: Material) -> list[CostLine]:
                 and future
                 and number.unit.split("/")[0] in _MONEY
                 and _COSTLY.search(number.label)
-                and not _in_need(number, material)
+                and not _told_elsewhere(number, material)
             ):
-                lines.append(
-                    CostLine(number.label, number.raw, _kind(f"{number.label} {number.raw} {number.unit}"), number)
-                )
-    return lines
+                kind = _kind(f"{number.label} {number.raw} {number.unit}")
+                lines.append(CostLine(number.label, number.raw, kind, number, evidence=(number.id,)))
+    return _without_disputes(lines, material)
 
 
-def _in_need(number: EvidenceNumber, material: Material) -> bool:
-    return any(number.source in p.evidence for p in (*material.needs, *material.effects))
+def _told_elsewhere(number: EvidenceNumber, material: Material) -> bool:
+    """Figures of needs, effects and competitors are no cost of the proposal."""
+    points = (*material.needs, *material.effects, *material.comparison, *material.background, *material.cost)
+    return any(number.source in p.evidence for p in points)
+
+
+# An amount as it is read: its rhythm before it, a range, how firm it is.
+_RHYTHM = r"(?:年率|年利|月額|年額|月々|毎月|毎年|年間|月間|年|月|約|およそ)"
+_LIMIT = re.compile(r"\s?(?:以内|以下|未満|以上|程度|前後|くらい(?:まで)?|ほど|まで)")
+_TO = re.compile(r"\s?(?:[~〜～-]|から|to)\s?", re.IGNORECASE)
+_STANDARD_NAMES = {
+    "初期": "初期費用",
+    "導入時": "初期費用",
+    "月額": "月額費用",
+    "毎月": "月額費用",
+    "月々": "月額費用",
+    "年額": "年間費用",
+    "年間": "年間費用",
+    "年": "年間費用",
+}
+_GENERIC_LABEL = re.compile(r"^(?:pricing|prices?|costs?|fees?|費用|料金|価格|金額|見積り?もり?)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """One amount in a line of text, with the numbers of the ledger that it shows."""
+
+    start: int
+    end: int
+    numbers: tuple[EvidenceNumber, ...]
+    ranged: bool
+
+
+def _spans(text: str, numbers: list[EvidenceNumber]) -> list[_Span]:
+    """The amounts of a line; two figures with 〜 between them are one."""
+    spans: list[_Span] = []
+    flat = half_width(text)
+    for figure in find_figures(text):
+        hit = next((n for n in numbers if figure.kind == "quantity" and n.raw in (figure.text, flat[figure.start : figure.end])), None)
+        if figure.kind != "quantity":
+            continue
+        known = (hit,) if hit else ()
+        if spans and _TO.fullmatch(flat[spans[-1].end : figure.start]):
+            last = spans.pop()
+            spans.append(_Span(last.start, figure.end, (*last.numbers, *known), ranged=True))
+        else:
+            before = re.search(rf"{_RHYTHM}\s?$", text[: figure.start])
+            spans.append(_Span(before.start() if before else figure.start, figure.end, known, ranged=False))
+    return [replace(s, end=m.end()) if (m := _LIMIT.match(text, s.end)) else s for s in spans]
 
 
 def _lines_of(point: Point, material: Material) -> list[CostLine]:
     numbers = [material.number(i) for i in point.evidence if i[0] == "E" and i not in material.unusable]
-    money = [n for n in numbers if n.unit.split("/")[0] in _MONEY]
-    label, rest = (point.head, point.rest) if point.rest else ("", point.text)
-    if not money:
-        return [CostLine(label or point.text, rest if label else "", "", numbers[0] if numbers else None)]
-    found = []
-    for number in money:
-        name = (label if len(money) == 1 else "") or number.label or label or point.text
-        found.append(
-            CostLine(
-                name, number.raw, _kind(f"{point.text if len(money) == 1 else name + number.raw} {number.unit}"), number
-            )
+    label, text = (point.head, point.rest) if point.rest else ("", point.text)
+    spans = [s for s in _spans(text, numbers) if s.numbers]
+    money = [s for s in spans if s.numbers[-1].unit.split("/")[0] in _MONEY]
+    shown = money or [s for s in spans if s.numbers[-1].unit.startswith("%")][:1]
+    if not shown:
+        return [CostLine(label or point.text, text if label else "", "", None, evidence=tuple(n.id for n in numbers))]
+    return [_line(span, shown, label, text, point) for span in shown]
+
+
+def _line(span: _Span, shown: list[_Span], label: str, text: str, point: Point) -> CostLine:
+    start = max((s.end for s in shown if s.end <= span.start), default=0)
+    words = _cost_name(text[start : span.start])
+    alone = len(shown) == 1
+    name = _STANDARD_NAMES.get(words or re.match(rf"{_RHYTHM}?", text[span.start :])[0], "") if not label or _GENERIC_LABEL.match(label) else ""  # type: ignore[index]
+    name = name or (label if label and (alone or not words) and not _GENERIC_LABEL.match(label) else "") or words
+    amount = text[span.start : span.end].strip()
+    kind = _kind(point.text if alone else f"{words} {amount}") if span.numbers[-1].unit.split("/")[0] in _MONEY else ""
+    aside = re.match(r"\s?[（(]([^（）()]{1,30})[)）]", text[span.end :])
+    return CostLine(
+        name or label or span.numbers[0].label or point.text,
+        amount,
+        "" if span.ranged and kind != "budget" else kind,
+        span.numbers[-1],
+        aside[1] if aside else "",
+        tuple(n.id for n in span.numbers),
+    )
+
+
+def _cost_name(before: str) -> str:
+    return re.sub(r"(?:は|が|を|の|で|に|、|：|:|\s)+$", "", before).strip(" 　・、（(")
+
+
+def _without_disputes(lines: list[CostLine], material: Material) -> list[CostLine]:
+    """Amounts under one name on which the brief disagrees become one line that is not added up."""
+    merged: list[CostLine] = []
+    for line in lines:
+        twin = next((k for k in merged if k.name == line.name and {*k.evidence, *line.evidence} & material.disputed), None)
+        if twin is None or twin.amount == line.amount:
+            merged.append(line)
+            continue
+        both = replace(
+            twin,
+            amount=f"{twin.amount}／{line.amount}" if material.language == "ja" else f"{twin.amount} / {line.amount}",
+            kind="",
+            evidence=(*twin.evidence, *line.evidence),
         )
-    return found
+        merged[merged.index(twin)] = both
+    return merged
 
 
 def _kind(text: str) -> str:

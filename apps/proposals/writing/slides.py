@@ -8,7 +8,7 @@ from apps.proposals.model import Slide, StoryPoint, Table, TextBlock
 from apps.proposals.story.material import Point, grams
 from apps.proposals.writing.context import Context, short_name
 from apps.proposals.writing.data_slides import write_appendix, write_comparison, write_cost, write_effect
-from apps.proposals.writing.plan import read_schedule, schedule_of
+from apps.proposals.writing.plan import Dated, month_of, read_schedule, schedule_of
 
 
 def write_slide(point: StoryPoint, context: Context) -> Slide:
@@ -38,7 +38,8 @@ def write_title(point: StoryPoint, c: Context) -> Slide:
 def write_agenda(point: StoryPoint, c: Context) -> Slide:
     kinds = [p.kind for p in c.points if p.kind not in ("title", "agenda")]
     names = [c.words.section(k) for k in dict.fromkeys(kinds)]
-    return c.slide(point, c.words("agenda_title"), [TextBlock(text=name) for name in names], sources=[])
+    title = c.words("agenda_title", gist=c.material.needs[0].gist)
+    return c.slide(point, title, [TextBlock(text=name) for name in names], sources=[])
 
 
 def write_summary(point: StoryPoint, c: Context) -> Slide:
@@ -55,7 +56,7 @@ def write_summary(point: StoryPoint, c: Context) -> Slide:
         )
     else:
         more = w("more_issues", n=len(m.needs) if c.language == "ja" else len(m.needs) - 1) if len(m.needs) > 1 else ""
-        title = w("summary_plain", products=c.products, topic=m.needs[0].topic, more=more)
+        title = w("summary_plain", products=c.products, gist=m.needs[0].gist, more=more)
     colon = "：" if c.language == "ja" else ": "
     body = [c.block(w("issue_head") + colon + _joined([p.head for p in m.needs[:3]], c), evidence=m.needs[0].evidence)]
     body.append(c.block(w("proposal_head") + colon + w.list([p.head for p in m.products[:3]] or [c.products])))
@@ -75,7 +76,7 @@ def write_summary(point: StoryPoint, c: Context) -> Slide:
     body.append(
         c.block(
             w("cost_head") + colon + (w.list(amounts) if amounts else w("to_confirm")),
-            evidence=[n.number.id for n in c.costs if n.number][:3],
+            evidence=[i for line in c.costs for i in line.evidence],
         )
     )
     if m.schedule:
@@ -98,16 +99,7 @@ def _joined(texts: list[str], c: Context) -> str:
 
 def write_issues(point: StoryPoint, c: Context) -> Slide:
     m, w = c.material, c.words
-    topics = [p.topic for p in m.needs[:3]]
-    title = (
-        w("issues_one", topic=topics[0])
-        if len(m.needs) == 1
-        else w(
-            "issues_many",
-            topics="".join(map(w.quote, topics)) if c.language == "ja" else w.join(topics),
-            n=len(m.needs),
-        )
-    )
+    title = w("issues_one" if len(m.needs) == 1 else "issues_many", gist=m.needs[0].gist, n=len(m.needs))
     body: list[TextBlock] = []
     used: set[str] = set()
     for need in m.needs[:5]:
@@ -115,7 +107,7 @@ def write_issues(point: StoryPoint, c: Context) -> Slide:
         details = ([need.rest] if need.rest else []) + _facts(need, c, used)
         for detail in details[:2] or ([w("issue_plain")] if len(m.needs) == 1 else []):
             body.append(c.block(detail, 1))
-    return c.slide(point, title, body)
+    return c.slide(point, title, body, evidence=[i for p in m.background for i in p.evidence])
 
 
 def _facts(need: Point, c: Context, used: set[str]) -> list[str]:
@@ -136,10 +128,19 @@ def _facts(need: Point, c: Context, used: set[str]) -> list[str]:
 
 def write_proposal(point: StoryPoint, c: Context) -> Slide:
     m, w = c.material, c.words
+    if not m.products:
+        c.note(
+            point.id,
+            "products_missing",
+            "warn",
+            "ブリーフに提案商品が見当たりません。提案する商品・サービスを書き加えてください。",
+            "The brief names no product; add what is to be proposed.",
+        )
+    many = len(m.needs) > 1 and len(m.products) > 1
     title = (
-        w("proposal_many", products=c.products, n=len(m.needs))
-        if len(m.needs) > 1 and len(m.products) > 1
-        else w("proposal_one", topic=m.needs[0].topic, products=c.products)
+        w("proposal_many", products=c.products, gist=m.needs[0].gist, n=len(m.needs))
+        if many
+        else w("proposal_one", gist=m.needs[0].gist, products=c.products)
     )
     body: list[TextBlock] = []
     for index, product in enumerate(m.products[:5]):
@@ -170,16 +171,7 @@ def write_schedule(point: StoryPoint, c: Context) -> Slide:
     evidence = [i for p in m.schedule for i in p.evidence]
     if dated:
         undated = [p.text for p in m.schedule if p.text not in {d.text for d in dated}]
-        title = (
-            w(
-                "schedule_title",
-                first=_when(dated[0].text, dated[0].name),
-                last=_when(dated[-1].text, dated[-1].name, last=True),
-                n=len(dated),
-            )
-            if len(dated) > 1
-            else w("schedule_one", first=dated[0].text.rstrip("。."))
-        )
+        title = _schedule_title(dated, calendar, c)
         body = [c.block(text) for text in undated[:3]] or [c.block(w("schedule_note"))]
         return c.slide(point, title, body, evidence=evidence, schedule=schedule_of(dated, calendar, w))
     phases = STANDARD["en" if c.language == "en" else "ja"]
@@ -200,6 +192,28 @@ def write_schedule(point: StoryPoint, c: Context) -> Slide:
     return c.slide(point, w("schedule_draft", n=4), body, evidence=evidence, schedule=plan)
 
 
+def _schedule_title(dated: list[Dated], calendar: bool, c: Context) -> str:
+    first, last = min(dated, key=lambda d: d.start), max(dated, key=lambda d: d.end)
+
+    def printed(month: int) -> str:
+        return month_of(month, c.language) if calendar else c.words("month_n", n=month + 1)
+
+    if len(dated) == 1:
+        return c.words("schedule_goal", first=printed(first.start), name=first.name)
+    return c.words(
+        "schedule_named",
+        first=printed(first.start),
+        name1=_shortened(first.name),
+        last=printed(last.end),
+        name2=_shortened(last.name),
+        n=len(dated),
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 16 or name.isascii() else name[:15] + "…"
+
+
 STANDARD = {
     "ja": (
         ("現状と条件の確認", 0, 0, ""),
@@ -214,14 +228,6 @@ STANDARD = {
         ("Start and review", 3, 3, ""),
     ),
 }
-
-
-def _when(text: str, name: str, *, last: bool = False) -> str:
-    """The first (or last) date words of a schedule line (2026年12月), else its name."""
-    from apps.proposals.evidence.figures import find_figures
-
-    dates = [f.text for f in find_figures(text) if f.kind == "date"]
-    return dates[-1 if last else 0] if dates else name
 
 
 def write_risks(point: StoryPoint, c: Context) -> Slide:
@@ -291,6 +297,8 @@ def write_process(point: StoryPoint, c: Context) -> Slide:
 def write_text(point: StoryPoint, c: Context) -> Slide:
     """A closer look at one need or one product (``topic`` is ``need:0``, ``product:1``)."""
     kind, _, index = point.topic.partition(":")
+    if kind == "others":
+        return _others_slide(point, c)
     if kind == "need" and index.isdigit() and int(index) < len(c.material.needs):
         return _need_slide(point, c.material.needs[int(index)], c)
     if kind == "product" and index.isdigit() and int(index) < len(c.material.products):
@@ -299,6 +307,23 @@ def write_text(point: StoryPoint, c: Context) -> Slide:
     return c.slide(
         point, point.message or point.topic or c.words("section_text"), facts or [c.block(c.words("to_confirm"))]
     )
+
+
+MAX_OTHERS = 8
+
+
+def _others_slide(point: StoryPoint, c: Context) -> Slide:
+    """The sections of the brief that are no known field, under their own headings."""
+    groups: dict[str, list[Point]] = {}
+    for heading, line in c.material.others[:MAX_OTHERS]:
+        groups.setdefault(heading, []).append(line)
+    body = [
+        block
+        for heading, lines in groups.items()
+        for block in (c.block(heading), *(c.block(line.text, 1, line.evidence) for line in lines))
+    ]
+    headings = c.words.join([c.words.quote(h) for h in groups], 2)
+    return c.slide(point, c.words("others_title", headings=headings), body)
 
 
 def _need_slide(point: StoryPoint, need: Point, c: Context) -> Slide:
@@ -348,10 +373,12 @@ def talk(slide: Slide, c: Context) -> str:
         points=("。" if c.language == "ja" else ". ").join(heads) or slide.title.rstrip(mark),
     )
     lines = [w("talk_label"), said]
-    if slide.kind == "comparison" and m.comparison:
-        lines += [w("internal_label"), *(p.text for p in m.comparison)]
+    inside = _internal(slide, c)
+    if inside:
+        lines += [w("internal_label"), *inside]
     known = {n.id: n for n in m.ledger.numbers}
-    cited = [known[i] for i in slide.evidence if i in known]
+    hearsay = {i for p in m.background for i in p.evidence}
+    cited = [known[i] for i in slide.evidence if i in known and i not in hearsay]
     if cited:
         lines.append(w("evidence_label"))
     for number in cited[:12]:
@@ -362,6 +389,19 @@ def talk(slide: Slide, c: Context) -> str:
         )
         lines.append(f"{number.id} {c.number_text(number)} ← {origin}")
     return "\n".join(lines)
+
+
+def _internal(slide: Slide, c: Context) -> list[str]:
+    """What only the seller should see: competitors with the comparison, the background and further points with the
+    issues (points that have a slide of their own stand there)."""
+    m = c.material
+    if slide.kind == "comparison":
+        return [p.text for p in m.comparison]
+    if slide.kind != "issues":
+        return []
+    kept = m.others[MAX_OTHERS:] if any(p.topic == "others" for p in c.points) else m.others
+    told = [*(p.text for p in m.background), *(f"{heading}：{p.text}" for heading, p in kept)]
+    return [c.words("background_label") + ("：" if c.language == "ja" else ":"), *told] if told else []
 
 
 _TALKS = frozenset(

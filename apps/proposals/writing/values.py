@@ -33,8 +33,9 @@ def like(value: float, model: EvidenceNumber, *, unit: str | None = None) -> str
             if word in ("億", "万", "千", "千万"):
                 return before + japanese_scaled(value) + re.sub(rf"^\s?{word}", "", after)
             return before + plain(value / factor, 2) + after
-    if re.match(r"\s?m(?![a-z])", after):
-        return before + plain(value / 1e6, 2) + after
+    for letter, factor in (("bn?", 1e9), ("mn?", 1e6), ("k", 1e3)):
+        if re.match(rf"\s?{letter}(?![a-z])", after, re.IGNORECASE):
+            return before + plain(value / factor, 2) + after
     return before + plain(value, 2) + after
 
 

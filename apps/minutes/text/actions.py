@@ -24,6 +24,8 @@ _FIRST_PERSON = re.compile(
     r"(?:私|僕|俺|わたくし|わたし|自分)(?:が|で|から|のほうで|の方で|のほうから|の方から|も|は|、)?、?"
 )
 _TO_ME = re.compile(r"(?:私|僕|俺|わたくし|わたし)(?=に|へ|まで|宛)")
+# 出品リストは印刷所に渡す: with the owner taken out, は marks the object.
+_OBJECT = re.compile(r"(?<=[一-鿿ァ-ヴー々A-Za-z\d])は、?(?=[^は]*[うくぐすつぬぶむる]$)")
 _IMPLICIT_OWNER = re.compile(
     r"(?:こちら|うち|当方)(?:の[一-鿿ァ-ヴー]{1,6})?(?:が|で|から|のほうで|の方で|のほうから|の方から|も|は|、)、?"
 )
@@ -38,13 +40,21 @@ _APPROVES = re.compile(
 )
 _CALL = re.compile(r"^(?:あ、?)?[^、。はをがにで]{1,6}(?:さん|くん|君|様|委員|部長|課長)、")
 _OPEN_CALL = re.compile(r"(?:誰か|どなたか|だれか)(?:が|に)?、?")
+_OWN_WISH = re.compile(
+    r"としては.{0,40}たい|お願いしたい(?:と(?:思|考|存)|んです|のです|な)"
+)  # A社にお願いしたい is a proposal
+_OUTSIDER = re.compile(
+    r"(?:業者|専門家|外部|会社|社|店|先方|ベンダー|メーカー|銀行|役所|外注)(?:さん)?に(?:は)?(?:頼み|お願いし)ます"
+)
 _BARE_DEED = re.compile(r"^(?:やる|する|対応する|行う|進める|お願いする|担当する|引き受ける)?$")
 _ASKS_WHAT = re.compile(
     r"どう|どの|どちら|どこ|誰|だれ|いつ|何|なに|いくら|\b(?:what|which|who|how|when|where)\b", re.IGNORECASE
 )
 _THIRD_PARTY = re.compile(r"[^、。]{2,}(?:は|が)(?!いつ|何)")
 _TELLS = re.compile(r"(?:報告|説明|発表|紹介|回答|共有|提案)(?:を)?(?:し|いたし|致し|させていただき)ます")
-_WANT_OUTCOME = re.compile(r"(?:ように|よう)(?:に)?お願い|気を付け|気をつけ|注意|心がけ|ご了承|ご理解|ご容赦|徹底")
+_WANT_OUTCOME = re.compile(
+    r"(?:ように|よう)(?:に)?お願い|気を付け|気をつけ|注意|心がけ|ご了承|ご理解|ご容赦|徹底|従って|守って|遵守"
+)
 
 
 def find_actions(talk: Talk) -> list[Found]:
@@ -73,7 +83,11 @@ def is_request(move: Move, talk: Talk) -> bool:
     """Whether a sentence asks somebody to do something after the meeting."""
     if not move.does("request") or move.does("opening", "dissent", "withdraw", "defer"):
         return False
+    if move.does("next_meeting") and not addressee(move, talk):
+        return False
     if approves(move) and not addressee(move, talk):
+        return False
+    if (_OWN_WISH.search(move.text) or _OUTSIDER.search(move.text)) and not addressee(move, talk):
         return False
     if move.does("reported", "hypothetical") and not move.named:
         return False
@@ -211,8 +225,10 @@ def _promised(move: Move, talk: Talk, used: set[int]) -> Found | None:
 
 
 def _is_promise(move: Move, talk: Talk) -> bool:
-    if not move.does("commit") or move.does(
-        "opening", "reported", "hypothetical", "withdraw", "dissent", "next_meeting", "negated", "decline"
+    if (
+        not move.does("commit")
+        or approves(move)
+        or move.does("opening", "reported", "hypothetical", "withdraw", "dissent", "next_meeting", "negated", "decline")
     ):
         return False
     if move.does("defer") and not move.does("strong_commit"):
@@ -243,7 +259,10 @@ def _bare_promise(move: Move, talk: Talk) -> bool:
     """やっておきます, 明日やるわ, 結果を報告します: a promise without an object of its own."""
     if not move.does("commit") or _no_task(move, talk) or _SEPARATE.match(move.text):
         return False
-    return not subject_nouns(without_due(move.text, due_of(move, talk))) - _RESULTS
+    rest = without_due(move.text, due_of(move, talk))
+    if not is_japanese(rest) and re.search(r"\b(?:it|them|those|that)\b", rest, re.I):
+        return True
+    return not subject_nouns(rest) - _RESULTS
 
 
 def _reply_with_due(move: Move, talk: Talk) -> bool:
@@ -268,6 +287,9 @@ def _answer(move: Move, talk: Talk) -> Answer:
     replies = [m for m in talk.after(move, REPLY_TURNS) if m.speaker != move.speaker]
     if not replies or replies[0].sentence.turn > move.sentence.turn + 1:
         return Answer()
+    between = [m for m in talk.after(move, 0) if is_request(m, talk) and addressee(m, talk)]
+    if between and not move.does("open_call"):
+        return Answer()  # the reply is to the last request
     first = [m for m in replies if m.sentence.turn == replies[0].sentence.turn]
     declined = any(m.does("decline") for m in first[:2]) and not any(m.does("strong_commit") for m in first)
     if declined or move.does("open_call"):
@@ -303,6 +325,7 @@ def _task(found: Found, parts: Sequence[Move], talk: Talk) -> str:
     if texts and not re.search(r"[うくぐすつぬぶむる）]$", text):
         text = _with_deed(text, found)
     found.quote = text
+    text = _OBJECT.sub("を", text) if is_japanese(text) and not re.search("[をが]", text) else text
     if not subject_words(text) or _needs_object(parts[0], text):
         text = _with_antecedent(found, text, talk)
     return text

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.minutes.text import plain, plain_en
 from apps.minutes.text.found import Found, labels, subject_nouns
-from apps.minutes.text.matters import matter, petition, proposes
+from apps.minutes.text.matters import matter, nearest_topic, petition, proposes
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.reasons import Reason
 
@@ -60,7 +60,12 @@ def find_choice(move: Move, talk: Talk) -> Found | None:
     )
     if asked is None:
         return None
-    found = Found("decision", plain.plain(move.text), move, [move], quote=f"{asked.text} {move.text}")
+    text = plain.plain(move.text)
+    found = Found("decision", text, move, [move], quote=f"{asked.text} {move.text}")
+    near = nearest_topic(asked, talk)
+    if near is not None and not subject_nouns(text) - named:
+        found.text = f"{near[0]}は{text}"
+        found.refer(near[1])
     found.refer(asked)
     return found
 

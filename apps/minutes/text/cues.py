@@ -40,6 +40,7 @@ class Cues:
     withdraw: re.Pattern[str]
     defer: re.Pattern[str]
     unknown: re.Pattern[str]
+    pending: re.Pattern[str]
     dissent: re.Pattern[str]
     not_dissent: re.Pattern[str]
     next_meeting: re.Pattern[str]

@@ -15,14 +15,14 @@ from apps.minutes.text import plain, plain_en
 from apps.minutes.text.approvals import approves, find_approval, find_choice
 from apps.minutes.text.cues import cues
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
-from apps.minutes.text.matters import nearest_topic, proposes
+from apps.minutes.text.matters import nearest_topic, proposes, same_figure
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.reasons import Reason
-from apps.minutes.text.revisions import find_replaced, supersede
+from apps.minutes.text.revisions import find_replaced, find_retracted, supersede
 
 OPENING = 3  # sentences: 〜を始めます is said there, not decided
 _SUGGESTS = re.compile(
-    r"(?:(?:どう|いかが)(?:でしょう|です|かな|だろう|か|$)|ませんか|ましょうか|(?:の|ん)(?:では|じゃ)(?:ない|あり).{0,8}|かもしれ.{0,8}|かも(?:ね|です)?|べき.{0,8}|(?:ほう|方)が(?:いい|良い|よい|望ましい).{0,10}|たらと思い.{0,6}|ればと思い.{0,6}|という案.{0,12}|とか)[。?？]?$"
+    r"(?:(?:どう|いかが)(?:でしょう|です|かな|だろう|か|$)|ませんか|ましょうか|(?:よう|ろう|こう|そう)か(?:な|ね)?|(?:の|ん)(?:では|じゃ)(?:ない|あり).{0,8}|かもしれ.{0,8}|かも(?:ね|です)?|べき.{0,8}|(?:ほう|方)が(?:いい|良い|よい|望ましい).{0,10}|たらと思い.{0,6}|ればと思い.{0,6}|という案.{0,12}|とか)[。?？]?$"
 )
 _WISH = re.compile(r"たい(?:と(?:思|考え|存じ).{0,10}|です.{0,4}|のです.{0,6}|んです.{0,8}|ところ.{0,6})?[。]?$")
 _AFTERWARDS = re.compile(
@@ -54,6 +54,13 @@ def find_decisions(talk: Talk, taken: set[int]) -> list[Found]:
     """All decisions in order. ``taken``: indices of sentences that are already action items."""
     items: list[Found] = []
     for move in talk.moves:
+        withdrawn = find_retracted(move, items)
+        if withdrawn is not None:
+            items.remove(withdrawn)
+            if items and items[-1].core.sentence.turn == move.sentence.turn:
+                supersede(items[-1], withdrawn, talk)
+                items[-1].cite(move)
+            continue
         found = find_choice(move, talk) if move.index in taken else _decided(move, talk, items)
         if found is None:
             continue
@@ -227,6 +234,8 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
     sources = [m for m in earlier if m.does("decide", "decide_weak") or proposes(m)] or (
         earlier[:1] if found.core.does("anaphora") else []
     )
+    if not sources and find_quantities(found.text) and is_japanese(found.text):
+        sources = same_figure(found.core, talk)
     if not sources:
         return None
     source = sources[0]
@@ -244,11 +253,12 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
 
 def _with_topic(found: Found, source: Move, talk: Talk) -> Found:
     """じゃあ三百個ごとで決まりね: the figure is its own, the thing was named before."""
-    near = nearest_topic(found.core, talk)
+    figures = same_figure(found.core, talk)
+    near = nearest_topic(found.core, talk, figures or [source])
     if near is not None:
         found.text = f"{near[0]}は{found.text}"
         found.refer(near[1])
-    found.refer(source)
+    found.refer(*(figures[:1] or [source]))
     found.quote = f"{source.text} {found.core.text}"
     return found
 

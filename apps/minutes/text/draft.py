@@ -10,10 +10,11 @@ from apps.common.provenance import Check, Origin
 from apps.minutes.model import ActionItem, Item, Meeting, Minutes, NextMeeting, Statement, Topic, Transcript
 from apps.minutes.text.actions import find_actions
 from apps.minutes.text.decisions import find_decisions
+from apps.minutes.text.dissent import find_dissent
 from apps.minutes.text.found import Found
 from apps.minutes.text.moves import Move, Talk, listen
 from apps.minutes.text.people import People
-from apps.minutes.text.questions import find_dissent, find_next_meeting, find_open_questions
+from apps.minutes.text.questions import find_next_meeting, find_open_questions
 from apps.minutes.text.reasons import Reason, sentence
 from apps.minutes.text.sentences import sentences
 from apps.minutes.text.topics import Section, find_topics, point_text

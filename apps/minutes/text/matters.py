@@ -6,23 +6,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import find_quantities
 from apps.minutes.text import plain, plain_en
-from apps.minutes.text.found import subject_nouns, subject_words
+from apps.minutes.text.found import labels, subject_words
 from apps.minutes.text.moves import Move, Talk
 
-_TOPIC = re.compile(
-    r"^(?P<t>[^、。]{2,24}?)(?:の件)?(?:なんですけ(?:れ)?ど(?:も)?|なんですが|なんだけど|なのですが|ですけ(?:れ)?ど(?:も)?|ですが|につい(?:て|ては|ても)|に関して|の話|のほう|(?<![でにと])は|って)(?:は|、|$|(?=.))"
+_SET_TOPIC = re.compile(
+    r"^(?P<t>[^、。]{2,24}?)(?:の件)?(?:なんですけ(?:れ)?ど(?:も)?|なんですが|なんだけど|なのですが|ですけ(?:れ)?ど(?:も)?|ですが|につい(?:て|ては|ても)|に関して|の話|の件)(?:は|、|$|(?=.))"
+    r"|^(?:next|first|then|about|on to|regarding|as for|turning to)[, ]+(?:up[, ]+|is |topic is |item is )?(?:the |our )?(?P<en>[a-z][\w' -]{2,30}?)[.,?]",
+    re.IGNORECASE,
 )
+_TOPIC = re.compile(r"^(?P<t>[^、。]{2,24}?)(?<![でにとへ])(?:は|って)(?:、|(?=.))")
 _SUGGESTS = re.compile(
     r"どう|いかが|たい|(?:ほう|方)が(?:いい|良|よ|望)|ませんか|ましょうか|案|べき|しようか|提案|お願い|申請|許可|承認|よろし|(?:て|で)も(?:いい|よ)"
     r"|\b(?:could|should|shall|how about|what about|propose|suggest|option|ask(?:ing)?|request(?:ing)?|like to|would like|can we|may (?:i|we))\b",
     re.IGNORECASE,
 )
 _OBJECTS = re.compile(r"^(?:でも|ただ|しかし|ですが|とはいえ|いや|but|however)", re.IGNORECASE)
+_POINTS = re.compile(r"^(?:それ|これ|あれ|その|この|私|僕|俺|うち|では|前回|今回|次回|今日|本日)")
 _MONEY, _DAYS = (
     re.compile(r"予算|金額|費用|見積|価格|値段|budget|amount|price|quote|cost"),
     re.compile(r"日程|日取り|スケジュール|時期|date|schedule"),
@@ -34,16 +38,20 @@ _PETITION = re.compile(
 MONEY_UNITS = frozenset(("円", "ドル", "ユーロ"))
 
 
-def topic_phrase(text: str) -> str:
-    """The noun phrase that a Japanese sentence sets as its topic (会場の飾り付けなんですが …), or nothing."""
-    match = _TOPIC.match(plain.strip_lead(half_width(text)))
-    if (
-        match is None
-        or not subject_nouns(match["t"])
-        or re.search(r"^(?:それ|これ|あれ|その|この|私|僕|うち)", match["t"])
-    ):
+def topic_phrase(text: str, *, announced: bool = False) -> str:
+    """The noun phrase that a sentence sets as its topic (会場の飾り付けなんですが …, 通訳は …), or nothing.
+
+    ``announced``: only where the speaker turns to it, not wherever は stands.
+    """
+    bare = plain.strip_lead(half_width(text)) if is_japanese(text) else text
+    match = _SET_TOPIC.match(bare) or (None if announced else _TOPIC.match(bare))
+    if match is None:
         return ""
-    return match["t"].strip()
+    said = match.groupdict()
+    phrase = (said.get("t") or said.get("en") or "").strip()
+    if not subject_words(phrase) - labels(phrase) or _POINTS.match(phrase):
+        return ""
+    return phrase[:1].upper() + phrase[1:]
 
 
 def proposes(move: Move) -> bool:
@@ -90,14 +98,17 @@ def _english(move: Move) -> str:
     return stripped[:1].upper() + stripped[1:]
 
 
-def nearest_topic(move: Move, talk: Talk, turns: int = 6) -> tuple[str, Move] | None:
-    """The topic that was set last before a sentence, its own excluded."""
-    for earlier in talk.before(move, turns)[:14]:
-        if phrase := topic_phrase(earlier.text):
-            return phrase, earlier
-    return None
+def nearest_topic(move: Move, talk: Talk, sources: Sequence[Move] = ()) -> tuple[str, Move] | None:
+    """What a sentence is about: the topic of the turns that it answers, else the one announced last."""
+    turns = {m.sentence.turn for m in sources}
+    earlier = talk.before(move, 8)[:16]
+    for near in earlier:
+        if near.sentence.turn in turns and (phrase := topic_phrase(near.text)):
+            return phrase, near
+    return next(((phrase, m) for m in earlier if (phrase := topic_phrase(m.text, announced=True))), None)
 
 
-def names_nothing(text: str, generic: Iterable[str]) -> bool:
-    """Whether a text names no thing of its own beside the given words."""
-    return not subject_nouns(text) - set(generic)
+def same_figure(move: Move, talk: Talk) -> list[Move]:
+    """Earlier sentences with a figure of the same unit: what 三名にする is said about."""
+    units = {q.unit for q in find_quantities(move.text) if q.unit}
+    return [m for m in talk.before(move, 6)[:12] if units & {q.unit for q in find_quantities(m.text)}]

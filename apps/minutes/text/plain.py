@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from apps.common.japanese.words import Word, words
 
 _LEAD = re.compile(
-    r"^(?:(?:ええ?と|それでは|それじゃあ?|そしたら|そうしたら|そういうことで|ということで|というわけで|では|じゃあ?|でしたら|だったら|それなら|なら|はい|うん|ええ|よし|さて|なお|また|あとは?|ただし|いっそ(?:のこと)?|ただ|それから|それと|そして|あ|まあ|ま|んで|で|そうですね|そうだね|なるほど"
-    r"|わかりました|分かりました|了解です|承知しました|いいですね|とりあえず|一応|やっぱり?|やはり|その代わり|代わりに|でしたらまず|まじか|マジか|へえ|おお|そっか|そうか|確かに|たしかに|結局|すみませんが|恐れ入りますが|お手数ですが|申し訳ないのですが|できれば|ちなみに|えっ|えー|うーん)(?:[、。，\s]+|(?=[一-鿿ァ-ヴーA-Z\d]|まず|それ|この|その|もう|やっぱ|やはり)))+"
+    r"^(?:(?:それでは|それじゃあ?|じゃあ)[、。\s]*|(?:ええ?と|それでは|それじゃあ?|そしたら|そうしたら|そういうことで|ということで|というわけで|では|じゃあ?|でしたら|だったら|それなら|なら|はい|うん|ええ|よし|さて|なお|また|あとは?|ただし|いっそ(?:のこと)?|ただ|それから|それと|そして|あ|まあ|ま|んで|で|そうですね|そうだね|なるほど"
+    r"|わかりました|分かりました|わかった|分かった|オッケー|了解です|承知しました|いいですね|とりあえず|一応|やっぱり?|やはり|その代わり|代わりに|でしたらまず|まじか|マジか|へえ|おお|そっか|そうか|確かに|たしかに|結局|すみませんが|恐れ入りますが|お手数ですが|申し訳ないのですが|できれば|ちなみに|えっ|えー|うーん)(?:[、。，\s]+|(?=[一-鿿ァ-ヴーA-Z\d]|まず|それ|この|その|もう|やっぱ|やはり)))+"
 )
 _TAIL = re.compile(
     r"(?:[、。，．,.!！?？\s]|んですけれ?ども?|のですが|んですが|ですけれ?ども?|なんですけれ?ども?|けれ?ども?|と(?:は)?(?:思い|思って(?:い|おり)|存じ|考え(?:て(?:い|おり))?)ます(?:が|ので|けど)?|と思う(?:ん)?(?:ですが|ですけど|です)?|かと思います|という(?:感じ|風)(?:で(?:す)?)?)+$"
@@ -80,7 +80,7 @@ def _noun_end(text: str) -> str:
 
 def _predicate(text: str, found: Sequence[Word], keep_past: bool) -> str:
     """Walks back over endings and helping verbs to the main verb and gives it its dictionary form."""
-    index, negative, past = len(found) - 1, False, False
+    index, negative, past, lasting = len(found) - 1, False, False, -1
     while index >= 0:
         word = found[index]
         if word.base in ("ない", "ぬ", "ん") and word.kind == "助動詞":
@@ -89,9 +89,12 @@ def _predicate(text: str, found: Sequence[Word], keep_past: bool) -> str:
             past = keep_past
         elif not _is_ending(found, index):
             break
+        lasting = word.start if word.base in ("てる", "でる") else lasting
         index -= 1
     if index < 0:
         return text
+    if negative and lasting >= 0:  # 決まってない → 決まっていない
+        return f"{text[: lasting + 1]}いない"
     return _conjugated(text, found, index, negative=negative, past=past)
 
 
@@ -196,9 +199,14 @@ _PROPOSED = re.compile(
 _NP_END = re.compile(r"(?:です|でございます|だ|ですね|ですが|になります)$")
 
 
+_TAKEN_BACK = re.compile(
+    r"^(?:さっき|先ほど|先程|前)の[^、。]{1,14}は(?:なし|やめ|取り消し|撤回)(?:で|に(?:して)?|て|、)*、?"
+)
+
+
 def decision_text(text: str) -> str:
     """A decision as a written clause: では、A案で進めることに決定いたします → A案で進める."""
-    text = strip_lead(text)
+    text = strip_lead(_TAKEN_BACK.sub("", strip_lead(text)))
     for pattern in (_KOTO, _TO_IU_KOTO):
         if match := pattern.match(text):
             return _NP_END.sub("", plain(match["head"]))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.minutes.text import plain, plain_en
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
+from apps.minutes.text.matters import nearest_topic, topic_phrase
 from apps.minutes.text.moves import Move, Talk
 
 _QUESTION_TAIL = re.compile(r"(?:なんですけ(?:れ)?ど|なんですが|んですけど|んですが|ですが|ですけど)[、。]?$")
@@ -38,8 +39,11 @@ def _stays_open(move: Move, talk: Talk, taken: set[int]) -> bool:
         return False
     if move.does("defer"):
         return not _performs(move) and not (move.does("question") and not _still_unknown(move))
-    if move.does("unknown") and not move.does("question", "decide"):
-        asked = [m for m in talk.before(move, 1) if m.does("question") and m.speaker != move.speaker]
+    if move.does("unknown", "pending") and not move.does("question", "decide"):
+        asked = [
+            m for m in talk.before(move, 1)
+            if m.does("question") and not m.does("confirm", "offer") and m.speaker != move.speaker and subject_words(m.text)
+        ]  # fmt: skip
         settled = any(m.index in taken for m in talk.after(move, 2)[:4])
         return bool(asked) and not settled
     return False
@@ -64,7 +68,7 @@ def _same_matter(previous: Found, move: Move) -> bool:
     return (
         (near == 0 and thin)
         or overlap(previous.quote, move.text) >= 0.5
-        or (near == 1 and thin and move.does("accept"))
+        or (near == 1 and thin and not move.does("topic"))
     )
 
 
@@ -83,9 +87,19 @@ def _open(move: Move, talk: Talk, taken: set[int]) -> Found | None:
     found = Found("open_question", _text(source), move, [move], quote=f"{source.text} {move.text}")
     if asked is not None:
         found.refer(asked)
-    if source is not move and own and subject_words(move.text) - subject_words(source.text):
+    if source is move:
+        _name_in_full(found, talk)
+    elif is_japanese(found.text) and own and subject_words(move.text) - subject_words(source.text):
         found.text = f"{found.text}（{_text(move)}）"
     return found if subject_words(found.text) else None
+
+
+def _name_in_full(found: Found, talk: Talk) -> None:
+    """色は…今日は決めない → 壁の色は…: the topic was announced with its full name."""
+    short, near = topic_phrase(found.text), nearest_topic(found.core, talk)
+    if short and near is not None and near[0] != short and near[0].endswith(short):
+        found.text = found.text.replace(short, near[0], 1)
+        found.refer(near[1])
 
 
 def _own_subject(move: Move) -> bool:
@@ -100,14 +114,17 @@ def _own_subject(move: Move) -> bool:
 
 def _question_before(move: Move, talk: Talk, taken: set[int]) -> Move | None:
     """The question that the sentence answers: by another speaker just before, or its own opening words."""
-    for earlier in talk.before(move, 3)[:7]:
+    for earlier in talk.before(move, 2)[:7]:
         if earlier.index in taken:
             return None
         own_turn = earlier.speaker == move.speaker and not earlier.does("question")
-        if own_turn or not subject_nouns(earlier.text) or earlier.does("procedural", "confirm"):
-            continue
-        if earlier.does("question", "propose") or _QUESTION_TAIL.search(earlier.text):
-            return earlier
+        if not own_turn and subject_nouns(earlier.text) and not earlier.does("procedural", "confirm"):
+            if earlier.does("question", "propose") or _QUESTION_TAIL.search(earlier.text):
+                return earlier
+        if earlier.does("opening") or (
+            earlier.does("topic", "chair") and earlier.sentence.turn < move.sentence.turn - 1
+        ):
+            return None
     return None
 
 
@@ -132,33 +149,6 @@ def _distinct(items: Sequence[Found]) -> list[Found]:
         else:
             same.cite(*found.moves)
     return kept
-
-
-def find_dissent(talk: Talk) -> list[Found]:
-    """Objections and reservations, each in its own words: dissent is never summarised away."""
-    items: list[Found] = []
-    for move in talk.moves:
-        if (
-            not move.does("dissent")
-            or move.does("not_dissent")
-            or (move.does("question") and not move.does("strong_commit"))
-        ):
-            continue
-        text = (
-            plain.strip_lead(move.text).rstrip("。")
-            if is_japanese(move.text)
-            else re.sub(r"^for the record,?\s*", "", move.text, flags=re.I)
-        )
-        found = Found("dissent", text, move, [move], quote=move.text)
-        if not subject_words(re.sub(r"反対|賛成|留保|同意|異議", "", move.text)):
-            about = [m for m in talk.before(move, 2) if m.does("propose", "decide") and subject_words(m.text)]
-            found.refer(*about[:1])
-        before = [m for m in talk.before(move, 0) if subject_words(m.text) and m.does("unknown", "reported") is False]
-        if before and re.match(r"^(?:本件|それ|これ|この点)", text):
-            found.refer(before[0])
-        found.owner, found.owner_speaker = talk.speakers[move.speaker].name, move.speaker
-        items.append(found)
-    return items
 
 
 def find_next_meeting(talk: Talk) -> Found | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from apps.minutes.acts.tagger import ACTS, WEIGHTS
+from tuning.acts.tagger import ACTS, WEIGHTS
 from tuning.acts.meetings import FOLDER, Labelled, load, problems
 from tuning.acts.train import names, train
 

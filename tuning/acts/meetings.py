@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from apps.minutes.acts import Act, Line
+from tuning.acts.features import Line
+from tuning.acts.tagger import Act
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "meetings"
 LETTERS: dict[str, Act] = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.minutes.acts.features import BUCKETS, features
-from apps.minutes.acts.tagger import ACTS, AROUND, Matrix, Tagger, around, probabilities, scores
+from tuning.acts.features import BUCKETS, features
+from tuning.acts.tagger import ACTS, AROUND, Matrix, Tagger, around, probabilities, scores
 from tuning.acts.meetings import Labelled
 
 EPOCHS, BATCH, RATE, DECAY, DROP = 24, 32, 0.5, 2e-5, 0.25

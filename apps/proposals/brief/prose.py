@@ -7,7 +7,7 @@ import re
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import parse_number
 from apps.proposals.brief.items import Collected, Item
-from apps.proposals.brief.splitting import pieces
+from apps.proposals.brief.splitting import named, pieces
 
 _KIND = (
     r"(?:株式会社|有限会社|合同会社|合資会社|医療法人(?:社団|財団)?|社会福祉法人|社会医療法人|"
@@ -104,7 +104,7 @@ def complete_from_prose(found: Collected, text: str) -> None:
     if not found.of("products"):
         for item in [*prose, *found.of("context")]:
             for product in products_in(item.text):
-                found.add("products", product, item.locator)
+                found.add("products", named("products", product), item.locator)
     if not found.of("needs"):
         _needs(found, prose)
     _wishes(found, prose, text)

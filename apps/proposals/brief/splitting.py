@@ -51,6 +51,7 @@ def named(field: str, text: str) -> str:
     """An item as it is kept: lists without a full stop; ``名称…説明`` and ``name – text`` of a product with a colon."""
     if field == "products":
         text = _DASH.sub(lambda m: m["name"] + ("：" if is_japanese(text) else ": "), text, count=1)
+        text = re.sub(r"の[ご御](?=融資|紹介|提案|利用)", "の", text)
     return text.rstrip("。") if field in _UNSTOPPED else text
 
 

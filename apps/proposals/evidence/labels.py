@@ -17,7 +17,7 @@ _CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:[\s:=→~-]|去年|昨年度?|一昨年度?|約|およそ|おおよそ|ほぼ|合計で?|計|総額で?|最大で?|最低でも|平均で?|現在|について|に対して|に対し|当たり|あたり"
+    r"(?:[\s:=→~-]|当初(?:見積り?|見込み?|計画|予算)?|去年|昨年度?|一昨年度?|約|およそ|おおよそ|ほぼ|合計で?|計|総額で?|最大で?|最低でも|平均で?|現在|について|に対して|に対し|当たり|あたり"
     r"|(?:前年|前年同期|対前年|前期)比で?|(?:(?<=[\sはがをもにでの])|^)(?:年間|月間|毎月|毎年|年額|月額|年率|年)|としては|として|には|では|とは|のうち|うち|は|が|を|も|に|で|の|と)+$"
 )
 _HEAD = re.compile(
@@ -90,7 +90,7 @@ _CHANGE_EN_BEFORE = re.compile(
 )
 _AFTER_JA = re.compile(r"(?:以上|程度|ほど)?の([一-鿿々ァ-ヺーA-Za-z]{2,12})")
 _PERIOD_WORD = re.compile(
-    r"(一昨年|去年|前々期|前期|当期|今期|来期|前年度|今年度|昨年度|来年度|前年|昨年|"
+    r"(当初(?:見積り?|見込み?|計画|予算)?|一昨年|去年|前々期|前期|当期|今期|来期|前年度|今年度|昨年度|来年度|前年|昨年|"
     r"今年|来年|last year|this year|next year|直近\d?[年期]?)"
 )
 
@@ -172,7 +172,7 @@ _PAST = re.compile(
     r"[一-鿿]{2}し(?:た|ている|ており|ていて)|なった|なっている)"
 )
 _PAST_EN = re.compile(r"\b(?:fell|dropped|rose|grew|shrank|slipped|declined|climbed|worsened|went)\b", re.IGNORECASE)
-_EARLIER, _LATER = "以前", "直近"
+EARLIER, LATER = "以前", "直近"
 _ARROW = re.compile(r"\s?(?:から|より|→|⇒|->|=>|to|down to|up to)\s?(?:約|about )?")
 
 
@@ -184,8 +184,8 @@ def _from_to(flat: str, found: list[Described]) -> list[Described]:
         ends = re.match(r"(?:程度|前後)?\s?(?:へ|に|まで|$|[、。)])|\s?[A-Za-z./%]", flat[two.figure.end :] or "$")
         past = _PAST.match(flat, two.figure.end) or _PAST_EN.search(flat, 0, one.figure.start)
         if joined and past and one.figure.unit in (two.figure.unit, ""):
-            found[index] = replace(one, change=0, period=one.period or _EARLIER)
-            found[index + 1] = replace(two, change=0, label=one.label, period=_LATER)
+            found[index] = replace(one, change=0, period=one.period or EARLIER)
+            found[index + 1] = replace(two, change=0, label=one.label, period=LATER)
         elif joined and one.figure.unit in (two.figure.unit, "") and (ends or "→" in joined[0]):
             found[index] = replace(one, role="before", change=0)
             found[index + 1] = replace(two, role="after", change=0, label=one.label)

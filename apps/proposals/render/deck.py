@@ -160,8 +160,8 @@ class _Writer:
         self.pages: list[PageInfo] = []
 
     def frame(self, slide: Slide) -> Frame:
-        """Slides of text that carry a table or chart need the layout for drawn content."""
-        kind: SlideKind = "appendix" if slide.kind == "text" and has_data(slide) else slide.kind
+        """Slides of text that are drawn need the layout for drawn content."""
+        kind: SlideKind = "appendix" if slide.kind == "text" and drawn(slide) else slide.kind
         choice = self._by_kind[kind]
         key = (choice.profile.number, choice.role)
         if key not in self._frames:
@@ -181,7 +181,7 @@ class _Writer:
 
     def _planned(self, kit: Kit, frame: Frame, slide: Slide) -> list[Sheet]:
         foot = Foot(kit, slide, frame.area)
-        if slide.kind == "text" and not has_data(slide):
+        if slide.kind == "text" and not drawn(slide):
             sheets = plan_text(kit, slide, frame, foot.height)
         else:
             sheets = PLANNERS[slide.kind](kit, slide, frame.area.above(foot.height))
@@ -220,6 +220,16 @@ class _Writer:
 
 
 FIGURES_MOST, FIGURES_BESIDE = 4, 3  # key figures drawn large; beside a chart
+
+
+FEW_ITEMS, FEW_CHARACTERS = 3, 200
+
+
+def drawn(slide: Slide) -> bool:
+    """Whether a slide of text is drawn: it carries a table or chart, or so few words that cards hold them better."""
+    heads = sum(block.level == 0 for block in slide.body)
+    few = 0 < heads <= FEW_ITEMS and heads < len(slide.body) and sum(len(b.text) for b in slide.body) <= FEW_CHARACTERS
+    return has_data(slide) or few
 
 
 def settled(slide: Slide) -> Slide:

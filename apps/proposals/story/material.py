@@ -15,11 +15,14 @@ from apps.proposals.evidence.ledger import LedgerBuild
 from apps.proposals.model import Brief, EvidenceNumber, Ledger, Snippet
 
 _CUT_JA = re.compile(
-    r"^(?P<topic>[^、。（(：:「」]{2,22}?(?<=[一-鿿々ァ-ヺーA-Za-z0-9りれけみいちげびさめえせき]))(?:が(?!ち|い|ん)|を|に(?!く)|は|で(?!き)|も|から|により|によって)(?=[^\s])"
+    r"^(?P<topic>[^、。（(：:「」]{2,22}?(?<=[一-鿿々ァ-ヺーA-Za-z0-9りれけみいちげびさめえせき]))(?:が(?!ち|い|ん)|を|に(?!く)|は|で(?!き)|も|から|により|によって)(?=\s?[^\s])"
 )
 _ASIDE = re.compile(r"\s*[（(][^（）()]*[)）]")
 
 
+_NOW_THEN = re.compile(
+    r"(?:現状|現在|現行|now|today|current)\s*(?P<now>.+?)\s*→\s*(?:目標値?|導入後|今後|target|goal|after)\s*(?P<then>.+)"
+)
 _MOMENT = re.compile(r"(?<=.{2})の(?:とき|際|場合|ため)$")
 _LEANING = re.compile(r"^(?:残り|その|それ|これ|一方|また|毎)")  # a clause that says nothing without the one before
 _SHARE = re.compile(r"^(?:のうち|うち|程度|以上|ほど|の|、|を|が|は)+")
@@ -63,9 +66,9 @@ class Point:
         """What a need is about, as a noun: 円安で利益がぶれる → 円安; 人手不足 → 人手不足."""
         text = self.head
         if not is_japanese(text):
-            words = text.split()
-            return " ".join(words[:6]) if len(words) > 6 else text
-        text = _bare(text)
+            words = next((part for part in re.split(r"[,;]\s", text) if len(part.split()) > 1), text).split()
+            return " ".join(words[:6])
+        text = re.sub(r"(?<=[A-Za-z])\s+(?=[はがをにで])", "", _bare(text))
         match = _CUT_JA.match(half_width(text))
         if match:
             return _MOMENT.sub("", text[: match.end("topic")])
@@ -73,11 +76,19 @@ class Point:
         return first if len(first) <= 22 else first[:20].rstrip("、のをにがは") + "…"
 
     @property
+    def now_and_then(self) -> tuple[str, str] | None:
+        """What a need says of today and of the aim: 現状 月160時間 → 目標 月60時間 as (月160時間, 月60時間)."""
+        match = _NOW_THEN.fullmatch(self.rest)
+        return (match["now"], match["then"]) if match else None
+
+    @property
     def gist(self) -> str:
         """A need in its own words, short enough for a title: the whole of it, else its last clause, else its topic."""
         text = _ASIDE.sub("", self.head).strip()
         if not is_japanese(text):
             return text if len(text.split()) <= 9 else self.topic
+        if self.now_and_then:
+            return f"{text}（{self.now_and_then[0]}）"
         last = re.split("[、。]", text)[-1].strip()
         return next((t for t in (text, last) if 6 <= len(t) <= 26 and not _LEANING.match(t)), self.topic)
 
@@ -114,6 +125,15 @@ class Material:
 
     def snippet(self, name: str) -> Snippet:
         return next(s for s in self.ledger.snippets if s.id == name)
+
+    @property
+    def lead(self) -> Point:
+        """The need that titles quote: the first that can be told in a few words of its own."""
+        return next((need for need in self.needs if need.gist != need.topic), self.needs[0])
+
+    def told_by(self, *groups: list[Point]) -> set[str]:
+        """Ids that stand in points of the given groups (the cost, the effects …)."""
+        return {i for group in groups for point in group for i in point.evidence}
 
     def usable(self) -> list[EvidenceNumber]:
         """Numbers that may go on slides: not expired, not the older side of a contradiction."""

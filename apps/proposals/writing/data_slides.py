@@ -6,6 +6,7 @@ from apps.proposals.evidence.figures import find_figures
 from apps.proposals.model import EvidenceNumber, Figure, Slide, StoryPoint, Table, TextBlock
 from apps.proposals.writing.context import Context, short_name
 from apps.proposals.writing.effect import Pair, Trend, group_chart, pair_chart, scale_of, sources_text, trend_chart
+from apps.proposals.writing.plan import CostLine
 
 MAX_ROWS = 9
 
@@ -65,9 +66,9 @@ def _pair_slide(point: StoryPoint, shown: list[Pair], pairs: list[Pair], c: Cont
     body += [c.block(_card_label(p, c), evidence=p.evidence) for p in others]
     body += [
         c.block(w("effect_aim", text=p.text), evidence=p.evidence)
-        for p in c.material.effects[: 0 if others else 1]
+        for p in c.material.effects
         if not _numbers_told(p.evidence, pairs)
-    ]
+    ][: 1 if others else 2]
     body.append(c.block(w("effect_basis")))
     chart = pair_chart(shown, c.material, {"now": w("now"), "then": w("then"), "chart_pairs": w("chart_pairs")})
     evidence = [i for p in pairs[:3] for i in p.evidence]
@@ -172,9 +173,10 @@ def _readable(one: Trend, other: Trend) -> bool:
 def _baseline(c: Context) -> list[EvidenceNumber]:
     """Figures of one unit about the needs or products: what an effect would be measured against."""
     numbers = [n for n in c.material.usable() if not n.formula and n.label and n.unit and not n.unit.startswith("第")]
-    about = [n for p in (*c.material.needs, *c.material.products) for n in c.material.numbers_about(p.text, 6)]
-    elsewhere = (*c.material.cost, *c.material.comparison, *c.material.schedule, *c.material.background)
-    cost_ids = {i for line in c.costs for i in line.evidence} | {i for p in elsewhere for i in p.evidence}
+    m = c.material
+    about = [n for p in (*m.needs, *m.products) for n in m.numbers_about(p.text, 6)]
+    cost_ids = m.told_by(m.cost, m.comparison, m.schedule, m.products, m.risks)
+    cost_ids |= {i for line in c.costs for i in line.evidence}
     chosen = [n for n in dict.fromkeys([n.id for n in (*about, *numbers)]) if n not in cost_ids]
     known = {n.id: n for n in numbers}
     groups: dict[str, list[EvidenceNumber]] = {}
@@ -188,7 +190,8 @@ def _baseline(c: Context) -> list[EvidenceNumber]:
     )
     unique = list({n.label: n for n in best if n.value > 0}.values())
     low = min((n.value for n in unique), default=0)
-    return [n for n in unique if low and n.value / low <= 200][:6]
+    shown = [n for n in unique if low and n.value / low <= 200][:6]
+    return shown if len(shown) > 1 or any(n in about for n in shown) else []
 
 
 def _group_slide(point: StoryPoint, numbers: list[EvidenceNumber], c: Context) -> Slide:
@@ -204,9 +207,9 @@ def _group_slide(point: StoryPoint, numbers: list[EvidenceNumber], c: Context) -
         c.block(w("effect_single_basis"))
     ]
     title = w("chart_base") if len(numbers) > 1 else numbers[0].label
-    return c.slide(
-        point, w("effect_group"), body, evidence=[n.id for n in numbers], chart=group_chart(numbers, title, m)
-    )
+    more = w("more_figures") if len(numbers) > 1 else ""
+    said = w("effect_group", label=numbers[0].label, value=numbers[0].raw, more=more)
+    return c.slide(point, said, body, evidence=[n.id for n in numbers], chart=group_chart(numbers, title, m))
 
 
 def write_comparison(point: StoryPoint, c: Context) -> Slide:
@@ -221,12 +224,14 @@ def write_comparison(point: StoryPoint, c: Context) -> Slide:
     answered: list[tuple[str, str]] = []
     for need in [n for n in m.needs if n.topic not in measured and n.head not in measured][:4]:
         answers = [p for i, p in enumerate(m.products) if need in c.needs_of(p, i)]
-        proposal = w.list([short_name(p) for p in answers]) if answers else w("to_confirm")
+        now, then = need.now_and_then or (need.head, "")
+        answer = w.list([short_name(p) for p in answers]) if answers else w("to_confirm")
+        proposal = f"{then}（{answer}）" if then and c.language == "ja" else f"{then} ({answer})" if then else answer
         detail = next((p.rest for p in answers if p.rest and len(p.rest) <= 40), "")
         rows.append(
             [
                 need.topic,
-                need.head,
+                now,
                 f"{proposal}（{detail}）"
                 if detail and c.language == "ja"
                 else f"{proposal} ({detail})"
@@ -235,8 +240,10 @@ def write_comparison(point: StoryPoint, c: Context) -> Slide:
             ]
         )
         evidence += [*need.evidence, *(i for p in answers for i in p.evidence)]
-        answered += [(need.topic, proposal)] if answers else []
-    amounts = [f"{line.name} {line.amount}" for line in c.costs if line.amount and line.kind not in ("budget", "")][:2]
+        answered += [(need.topic, answer)] if answers else []
+    amounts = [
+        f"{line.name} {line.amount}" for line in c.costs if line.amount and line.kind not in ("budget", "terms")
+    ][:2]
     rows.append([w("comparison_cost"), w("none_now"), w.list(amounts) if amounts else w("to_confirm")])
     evidence += [i for line in c.costs for i in line.evidence]
     open_cells = any(w("to_confirm") in cell for row in rows for cell in row)
@@ -274,41 +281,54 @@ def write_cost(point: StoryPoint, c: Context) -> Slide:
     w = c.words
     lines = c.costs
     if not any(line.amount for line in lines):
-        c.note(
-            point.id,
-            "cost_unknown",
-            "warn",
-            "費用の記載がないため、要確認としました。",
-            "No cost is given; it is marked to be confirmed.",
-        )
-        rows = [[short_name(p), w("to_confirm"), ""] for p in c.material.products[:5]] or [
-            [c.products, w("to_confirm"), ""]
-        ]
-        return c.slide(
-            point,
-            w("cost_unknown"),
-            [c.block(w("cost_quote"))],
-            table=Table(columns=[w("item"), w("amount"), w("remark")], rows=rows),
-        )
-    rows, evidence = [], []
-    for line in lines[: MAX_ROWS - 1]:
+        return _open_cost(point, c)
+    rows: list[list[str]] = []
+    evidence: list[str] = []
+    amounts = [line for line in lines if line.amount]
+    for line in amounts[: MAX_ROWS - 1]:
         kind = {"once": w("once"), "monthly": w("monthly"), "yearly": w("yearly"), "budget": w("cost_budget")}.get(
             line.kind, ""
         )
-        rows.append([line.name, line.amount or w("to_confirm"), line.remark or kind])
+        rows.append([line.name, line.amount, line.remark or kind])
         evidence += line.evidence
     total = _total(c)
-    addable = [line for line in lines if line.kind in ("once", "monthly", "yearly")]
-    parts = w.list([f"{line.name} {line.amount}" for line in addable[:3]])
     if total:
         rows.append([w("first_year"), total.raw, w("calculated", formula=_total_formula(c))])
         evidence.append(total.id)
-        title = w("cost_total", parts=parts, total=total.raw)
-    else:
-        title = w("cost_parts", parts=parts) if addable else w("cost_text")
-    body: list[TextBlock] = [c.block(w("cost_tax")), c.block(w("cost_quote"))]
+    terms = [line for line in lines if not line.amount]
+    body: list[TextBlock] = [c.block(w("cost_terms", terms=w.list([t.name for t in terms])))] if terms else []
+    evidence += [i for line in terms for i in line.evidence]
+    body += [c.block(w("cost_tax")), c.block(w("cost_quote"))]
     table = Table(columns=[w("item"), w("amount"), w("remark")], rows=rows, evidence=list(dict.fromkeys(evidence)))
-    return c.slide(point, title, body, evidence=evidence, table=table)
+    return c.slide(point, _cost_title(amounts, total, c), body, evidence=evidence, table=table)
+
+
+def _open_cost(point: StoryPoint, c: Context) -> Slide:
+    """No amount is known: each product with an open cell, and the terms that are."""
+    w = c.words
+    c.note(
+        point.id,
+        "cost_unknown",
+        "warn",
+        "費用の記載がないため、要確認としました。",
+        "No cost is given; it is marked to be confirmed.",
+    )
+    names = [short_name(p) for p in c.material.products[:5]] or [c.products]
+    body = [*(c.block(line.name, evidence=line.evidence) for line in c.costs), c.block(w("cost_quote"))]
+    table = Table(columns=[w("item"), w("amount"), w("remark")], rows=[[n, w("to_confirm"), ""] for n in names])
+    return c.slide(point, w("cost_unknown"), body, table=table)
+
+
+def _cost_title(amounts: list[CostLine], total: EvidenceNumber | None, c: Context) -> str:
+    w = c.words
+    addable = [line for line in amounts if line.kind in ("once", "monthly", "yearly")]
+    parts = w.list([f"{line.name} {line.amount}" for line in (addable if total else amounts)[:3]])
+    if total:
+        return w("cost_total", parts=parts, total=total.raw)
+    budgets = [line.amount for line in amounts if line.kind == "budget"]
+    if budgets and not addable:
+        return w("cost_budget_title", parts=w.list(budgets[:2]))
+    return w("cost_parts" if addable else "cost_conditions", parts=parts)
 
 
 def _addable(c: Context) -> dict[str, list[EvidenceNumber]]:
@@ -346,7 +366,7 @@ def write_appendix(point: StoryPoint, c: Context) -> Slide:
     if kind == "sources":
         return _sources_slide(point, c)
     w, m = c.words, c.material
-    used = [n for n in m.usable() if not n.formula and n.label and (m.from_attachment(n) or n.source)]
+    used = [n for n in m.usable() if not n.formula and len(n.label) > 1 and n.label not in n.raw]
     chosen = [n for p in c.effects.pairs for n in (p.before, p.after)] + [
         n for t in c.effects.trends[:1] for n in t.numbers
     ]
@@ -357,11 +377,22 @@ def write_appendix(point: StoryPoint, c: Context) -> Slide:
     )
     unique = [n for n in {n.id: n for n in chosen}.values() if not n.formula][:MAX_ROWS]
     rows = [
-        [f"{n.label}（{n.period}）" if n.period and n.period not in n.label else n.label, n.raw, _origin(n, c)]
+        [
+            f"{n.label}（{n.period}）" if n.period and n.period not in n.label else n.label,
+            _rate_text(n, c),
+            _origin(n, c),
+        ]
         for n in unique
     ]
     table = Table(columns=[w("number_label"), w("value"), w("source")], rows=rows, evidence=[n.id for n in unique])
     return c.slide(point, w("appendix_title"), [], evidence=[n.id for n in unique], table=table)
+
+
+def _rate_text(number: EvidenceNumber, c: Context) -> str:
+    """The figure as written; one whose 月額 stood elsewhere in its line gets it back (18万円/月)."""
+    base, _, per = number.unit.partition("/")
+    bare = c.language == "ja" and per and per not in number.raw and "/" not in number.raw and base
+    return f"{number.raw}/{per}" if bare else number.raw
 
 
 def _origin(number: EvidenceNumber, c: Context) -> str:

@@ -9,7 +9,7 @@ from apps.common.japanese.normalise import half_width
 from apps.proposals.evidence.contradictions import label_key
 from apps.proposals.evidence.dates import last_day
 from apps.proposals.evidence.figures import find_figures
-from apps.proposals.evidence.labels import split_role
+from apps.proposals.evidence.labels import EARLIER, LATER, split_role
 from apps.proposals.model import Chart, EvidenceNumber, LedgerTable, Series
 from apps.proposals.story.material import Material, grams
 from apps.proposals.writing.values import Calculator
@@ -162,12 +162,16 @@ def _trends(material: Material, numbers: list[EvidenceNumber]) -> list[Trend]:
     """Labels with values at two or more dated periods of one source, in order of time."""
     groups: dict[tuple[str, str, str], list[EvidenceNumber]] = {}
     for number in numbers:
-        if number.period and any(f.kind == "date" for f in find_figures(number.period)):
+        if number.period in _UNDATED or any(f.kind == "date" for f in find_figures(number.period)):
             groups.setdefault((label_key(number.label), number.unit, material.source_of(number).file), []).append(
                 number
             )
     found = []
     for members in groups.values():
+        if any(n.period == LATER for n in members):  # 去年の18%から13%まで落ちた: two states in the order told
+            members = [n for n in members if n.period in _UNDATED]
+        else:
+            members = [n for n in members if n.period not in _UNDATED]
         unique = list({n.period: n for n in members}.values())
         ordered = sorted(unique, key=_when)
         if len(ordered) >= 2 and len(ordered) == len({_when(n) for n in ordered}) and ordered[0].label:
@@ -176,7 +180,32 @@ def _trends(material: Material, numbers: list[EvidenceNumber]) -> list[Trend]:
     return sorted(found, key=lambda t: (-len(grams(t.label) & needs), -len(t.numbers)))
 
 
+_UNDATED = frozenset(
+    (
+        EARLIER,
+        "当初",
+        "当初見積",
+        "当初見積り",
+        "当初計画",
+        "当初予算",
+        "当初見込",
+        "当初見込み",
+        LATER,
+        "去年",
+        "昨年",
+        "昨年度",
+        "前年",
+        "前年度",
+        "前期",
+        "一昨年",
+        "last year",
+    )
+)
+
+
 def _when(number: EvidenceNumber) -> tuple[int, str]:
+    if number.period in _UNDATED:
+        return int(number.period == LATER), ""
     end = last_day(number.period)
     if end:
         return end.toordinal(), ""
@@ -226,7 +255,7 @@ def scale_of(numbers: list[EvidenceNumber], language: str) -> tuple[float, str]:
         if money and all(re.search(rf"\d{word}{base}", half_width(n.raw)) for n in numbers):
             return factor, f"{word}{base}{tail}"
     if money:
-        if largest >= 1e9:
+        if largest >= 1e9 or all("億" in n.raw for n in numbers):
             return 1e8, f"億{base}{tail}"
         return (1e4, f"万{base}{tail}") if largest >= 1e4 else (1, base + tail)
     return 1, base + tail

@@ -84,9 +84,14 @@ def _name(point: Point) -> str:
     for figure in reversed([f for f in find_figures(text) if f.kind == "date"]):
         text = text[: figure.start] + "\u0000" + text[figure.end :]
     text = re.sub(r"(?:by|in|from|until|on|to)\s*\u0000", "\u0000", text, flags=re.IGNORECASE)
-    text = re.sub(r"\u0000\s*(?:上旬|中旬|下旬|頃|末)?\s*(?:までに|から|まで|に|〜|～|~|-|–)?", " ", text)
+    text = re.sub(
+        r"\u0000\s*(?:上旬|中旬|下旬|頃|末|中(?=[\sに]|$))?\s*(?:までに|から|まで|に|〜|～|~|-|–)?", " ", text
+    )
     text = re.sub(r"[（(]\s*[)）]|[〜～~→]\s*", " ", text)
-    return re.sub(r"\s+", " ", text).strip(" 　:：、,。.・-–（）()") or point.text
+    text = re.sub(r"\s+", " ", text).strip(" 　:：、,。.・-–（）()")
+    return re.sub(
+        r"^(?:来期|今期|翌期|来年|今年|翌年|年明け)?\s?(?:(?:から|より)\s*|(?<=\S)\s)(?=\S)|(?<=：) ", "", text
+    )
 
 
 def schedule_of(dated: list[Dated], calendar: bool, words: Words) -> Schedule:
@@ -97,7 +102,10 @@ def schedule_of(dated: list[Dated], calendar: bool, words: Words) -> Schedule:
     columns = []
     for month in range(low, high + 1, step):
         columns.append(_column(month, step, first=month == low, calendar=calendar, words=words))
-    phases = [Phase(name=d.name, start=(d.start - low) // step, end=(d.end - low) // step, detail="") for d in dated]
+    phases = [
+        Phase(name=d.name or words("start"), start=(d.start - low) // step, end=(d.end - low) // step, detail="")
+        for d in dated
+    ]
     return Schedule(columns=columns, phases=phases)
 
 
@@ -118,7 +126,7 @@ def _column(month: int, step: int, *, first: bool, calendar: bool, words: Words)
 
 @dataclass(frozen=True)
 class CostLine:
-    """One amount. ``kind``: once, monthly, yearly, budget, or "" when it is no amount to be added (a rate, a range, a
+    """One amount. ``kind``: once, monthly, yearly, budget, terms (an amount lent, no cost), or "" when it is no amount to be added (a rate, a range, a
     term, an amount on which the sources disagree). ``evidence``: the ids of all its figures."""
 
     name: str
@@ -131,8 +139,16 @@ class CostLine:
 
 _KIND = (
     ("budget", re.compile(r"予算|budget|上限|以内|融資額|借入|投資額|自己資金|loan amount|principal", re.IGNORECASE)),
-    ("monthly", re.compile(r"月額|毎月|/月|／月|月あたり|月々|per month|a month|monthly|/month", re.IGNORECASE)),
-    ("yearly", re.compile(r"年額|年間|毎年|/年|／年|年あたり|per year|a year|yearly|annual|/year", re.IGNORECASE)),
+    (
+        "monthly",
+        re.compile(r"月額|毎月|(?<!\d)月(?=\d)|/月|／月|月あたり|月々|per month|a month|monthly|/month", re.IGNORECASE),
+    ),
+    (
+        "yearly",
+        re.compile(
+            r"年額|年間|毎年|(?<!\d)年(?=\d)|/年|／年|年あたり|per year|a year|yearly|annual|/year", re.IGNORECASE
+        ),
+    ),
     (
         "once",
         re.compile(
@@ -166,6 +182,19 @@ def cost_lines(material: Material) -> list[CostLine]:
             ):
                 kind = _kind(f"{number.label} {number.raw} {number.unit}")
                 lines.append(CostLine(number.label, number.raw, kind, number, evidence=(number.id,)))
+    if not any(
+        line.amount and line.kind != "budget" for line in lines
+    ):  # then the products' own terms are all there is
+        lines += [
+            replace(
+                line,
+                name=point.name.split(" ")[0].split("　")[0],
+                kind="" if "%" in half_width(line.amount) else "terms",
+            )
+            for point in material.products
+            for line in _lines_of(point, material)
+            if line.amount and line.number
+        ]
     return _without_disputes(lines, material)
 
 
@@ -207,7 +236,14 @@ def _spans(text: str, numbers: list[EvidenceNumber]) -> list[_Span]:
     spans: list[_Span] = []
     flat = half_width(text)
     for figure in find_figures(text):
-        hit = next((n for n in numbers if figure.kind == "quantity" and n.raw in (figure.text, flat[figure.start : figure.end])), None)
+        hit = next(
+            (
+                n
+                for n in numbers
+                if figure.kind == "quantity" and n.raw in (figure.text, flat[figure.start : figure.end])
+            ),
+            None,
+        )
         if figure.kind != "quantity":
             continue
         known = (hit,) if hit else ()
@@ -233,32 +269,51 @@ def _lines_of(point: Point, material: Material) -> list[CostLine]:
 
 def _line(span: _Span, shown: list[_Span], label: str, text: str, point: Point) -> CostLine:
     start = max((s.end for s in shown if s.end <= span.start), default=0)
-    words = _cost_name(text[start : span.start])
-    alone = len(shown) == 1
-    name = _STANDARD_NAMES.get(words or re.match(rf"{_RHYTHM}?", text[span.start :])[0], "") if not label or _GENERIC_LABEL.match(label) else ""  # type: ignore[index]
-    name = name or (label if label and (alone or not words) and not _GENERIC_LABEL.match(label) else "") or words
+    before = _cost_name(text[start : span.start])
     amount = text[span.start : span.end].strip()
-    kind = _kind(point.text if alone else f"{words} {amount}") if span.numbers[-1].unit.split("/")[0] in _MONEY else ""
+    rhythm = re.match(_RHYTHM, amount)
+    name = _line_name(label, before.removesuffix("の"), rhythm[0] if rhythm else "", alone=len(shown) == 1)
+    number = span.numbers[-1]
+    if name in _STANDARD_NAMES.values() and rhythm:  # 月額費用 月額12万円 says it twice
+        amount = amount.removeprefix(rhythm[0]).strip()
+    elif before.endswith("の") and number.unit == "%":  # 融資額の1.5%
+        amount = before + amount
+    money = number.unit.split("/")[0] in _MONEY
+    kind = _kind(f"{point.text if len(shown) == 1 else before + amount} {number.unit}") if money else ""
     aside = re.match(r"\s?[（(]([^（）()]{1,30})[)）]", text[span.end :])
     return CostLine(
-        name or label or span.numbers[0].label or point.text,
+        name or number.label or point.text,
         amount,
         "" if span.ranged and kind != "budget" else kind,
-        span.numbers[-1],
+        number,
         aside[1] if aside else "",
-        tuple(n.id for n in span.numbers),
+        tuple(n.id for n in span.numbers) if not aside else tuple(i for i in point.evidence if i[0] == "E"),
     )
 
 
+def _line_name(label: str, words: str, rhythm: str, *, alone: bool) -> str:
+    """What an amount is for: its label, the words before it, or the usual name (初期 → 初期費用)."""
+    generic = not label or _GENERIC_LABEL.match(label) is not None
+    if generic and (words or rhythm) in _STANDARD_NAMES:
+        return _STANDARD_NAMES[words or rhythm]
+    if label and words and re.search("予算|budget", label, re.IGNORECASE):
+        return f"{label} ({words})" if label.isascii() else f"{label}（{words}）"
+    if label and not generic and (alone or not words):
+        return label
+    return words or label
+
+
 def _cost_name(before: str) -> str:
-    return re.sub(r"(?:は|が|を|の|で|に|、|：|:|\s)+$", "", before).strip(" 　・、（(")
+    return re.sub(r"(?:は|が|を|で|に|、|：|:|\s)+$", "", before).strip(" 　・、（(")
 
 
 def _without_disputes(lines: list[CostLine], material: Material) -> list[CostLine]:
     """Amounts under one name on which the brief disagrees become one line that is not added up."""
     merged: list[CostLine] = []
     for line in lines:
-        twin = next((k for k in merged if k.name == line.name and {*k.evidence, *line.evidence} & material.disputed), None)
+        twin = next(
+            (k for k in merged if k.name == line.name and {*k.evidence, *line.evidence} & material.disputed), None
+        )
         if twin is None or twin.amount == line.amount:
             merged.append(line)
             continue
@@ -266,6 +321,7 @@ def _without_disputes(lines: list[CostLine], material: Material) -> list[CostLin
             twin,
             amount=f"{twin.amount}／{line.amount}" if material.language == "ja" else f"{twin.amount} / {line.amount}",
             kind="",
+            remark="要確認" if material.language == "ja" else "to be confirmed",
             evidence=(*twin.evidence, *line.evidence),
         )
         merged[merged.index(twin)] = both

@@ -36,9 +36,11 @@ def write_title(point: StoryPoint, c: Context) -> Slide:
 
 
 def write_agenda(point: StoryPoint, c: Context) -> Slide:
-    kinds = [p.kind for p in c.points if p.kind not in ("title", "agenda")]
+    kinds = ["others" if p.topic == "others" else p.kind for p in c.points if p.kind not in ("title", "agenda")]
     names = [c.words.section(k) for k in dict.fromkeys(kinds)]
-    title = c.words("agenda_title", gist=c.material.needs[0].gist)
+    m = c.material
+    product = short_name(m.products[0]) if m.products else c.products
+    title = c.words("agenda_title", topic=m.lead.topic, product=product)
     return c.slide(point, title, [TextBlock(text=name) for name in names], sources=[])
 
 
@@ -56,10 +58,12 @@ def write_summary(point: StoryPoint, c: Context) -> Slide:
         )
     else:
         more = w("more_issues", n=len(m.needs) if c.language == "ja" else len(m.needs) - 1) if len(m.needs) > 1 else ""
-        title = w("summary_plain", products=c.products, gist=m.needs[0].gist, more=more)
+        title = w("summary_plain", products=c.products, gist=m.lead.gist, more=more)
     colon = "：" if c.language == "ja" else ": "
-    body = [c.block(w("issue_head") + colon + _joined([p.head for p in m.needs[:3]], c), evidence=m.needs[0].evidence)]
-    body.append(c.block(w("proposal_head") + colon + w.list([p.head for p in m.products[:3]] or [c.products])))
+    heads = _within([p.gist for p in m.needs], c)
+    body = [c.block(w("issue_head") + colon + heads, evidence=[i for p in m.needs[:3] for i in p.evidence])]
+    offers = _within([short_name(p) for p in m.products] or [c.products], c)
+    body.append(c.block(w("proposal_head") + colon + offers))
     if first:
         percent = (
             f"（{first.percent.raw}）"
@@ -71,11 +75,11 @@ def write_summary(point: StoryPoint, c: Context) -> Slide:
         arrow = f"{first.label} {first.before.raw} → {first.after.raw}{percent}"
         body.append(c.block(w("effect_head") + colon + arrow, evidence=first.evidence))
     elif m.effects:
-        body.append(c.block(w("effect_head") + colon + _joined([p.text for p in m.effects[:2]], c)))
-    amounts = [f"{line.name} {line.amount}" for line in c.costs if line.amount][:3]
+        body.append(c.block(w("effect_head") + colon + _within([p.text for p in m.effects], c)))
+    amounts = [f"{line.name} {line.amount}" for line in c.costs if line.amount and line.kind != "terms"]
     body.append(
         c.block(
-            w("cost_head") + colon + (w.list(amounts) if amounts else w("to_confirm")),
+            w("cost_head") + colon + (_within(amounts, c) if amounts else w("to_confirm")),
             evidence=[i for line in c.costs for i in line.evidence],
         )
     )
@@ -93,19 +97,31 @@ def write_summary(point: StoryPoint, c: Context) -> Slide:
     return c.slide(point, title, body, evidence=first.evidence if first else None)
 
 
-def _joined(texts: list[str], c: Context) -> str:
-    return ("／" if c.language == "ja" else "; ").join(texts)
+SUMMARY_LINE = {"ja": 56, "en": 110}  # characters of one point of the summary: it stays on one page
+
+
+def _within(texts: list[str], c: Context) -> str:
+    """As many of the texts as one line of the summary holds; the rest is counted (it has slides of its own)."""
+    shown = texts[:1]
+    for text in texts[1:]:
+        if sum(map(len, shown)) + len(text) > SUMMARY_LINE[c.language]:
+            break
+        shown.append(text)
+    rest = len(texts) - len(shown)
+    return ("／" if c.language == "ja" else "; ").join(shown) + (c.words("and_others", n=rest) if rest else "")
 
 
 def write_issues(point: StoryPoint, c: Context) -> Slide:
     m, w = c.material, c.words
-    title = w("issues_one" if len(m.needs) == 1 else "issues_many", gist=m.needs[0].gist, n=len(m.needs))
+    title = w("issues_one" if len(m.needs) == 1 else "issues_many", gist=m.lead.gist, n=len(m.needs))
     body: list[TextBlock] = []
     used: set[str] = set()
     for need in m.needs[:5]:
         body.append(c.block(need.head, evidence=need.evidence))
         details = ([need.rest] if need.rest else []) + _facts(need, c, used)
-        for detail in details[:2] or ([w("issue_plain")] if len(m.needs) == 1 else []):
+        answers = [short_name(p) for i, p in enumerate(m.products) if need in c.needs_of(p, i)]
+        plain = [w("issue_answer", products=w.join(answers, 2))] if answers and len(m.needs) > 1 else [w("issue_plain")]
+        for detail in details[:2] or plain:
             body.append(c.block(detail, 1))
     return c.slide(point, title, body, evidence=[i for p in m.background for i in p.evidence])
 
@@ -120,7 +136,10 @@ def _facts(need: Point, c: Context, used: set[str]) -> list[str]:
             return [
                 c.words("issue_trend", label=trend.label, p1=first.period, v1=first.raw, p2=last.period, v2=last.raw)
             ]
-    paired = {n for pair in c.effects.pairs for n in (pair.after.id,)}
+    m = c.material
+    paired = {pair.after.id for pair in c.effects.pairs} | m.told_by(
+        m.effects, m.cost, m.schedule, m.comparison, m.products, m.needs
+    )
     found = [n for n in c.material.numbers_about(need.text, 4) if n.id not in used | paired and not n.formula][:2]
     used.update(n.id for n in found)
     return [c.words("issue_numbers", numbers=c.words.list([c.number_text(n) for n in found]))] if found else []
@@ -138,9 +157,9 @@ def write_proposal(point: StoryPoint, c: Context) -> Slide:
         )
     many = len(m.needs) > 1 and len(m.products) > 1
     title = (
-        w("proposal_many", products=c.products, gist=m.needs[0].gist, n=len(m.needs))
+        w("proposal_many", products=c.products, topic=m.lead.topic, n=len(m.needs))
         if many
-        else w("proposal_one", gist=m.needs[0].gist, products=c.products)
+        else w("proposal_one", gist=m.lead.gist, products=c.products)
     )
     body: list[TextBlock] = []
     for index, product in enumerate(m.products[:5]):
@@ -199,13 +218,14 @@ def _schedule_title(dated: list[Dated], calendar: bool, c: Context) -> str:
         return month_of(month, c.language) if calendar else c.words("month_n", n=month + 1)
 
     if len(dated) == 1:
-        return c.words("schedule_goal", first=printed(first.start), name=first.name)
+        key = "schedule_goal" if first.name else "schedule_start"
+        return c.words(key, first=printed(first.start), name=first.name)
     return c.words(
         "schedule_named",
         first=printed(first.start),
-        name1=_shortened(first.name),
+        name1=_shortened(first.name or c.words("start")),
         last=printed(last.end),
-        name2=_shortened(last.name),
+        name2=_shortened(last.name or c.words("start")),
         n=len(dated),
     )
 

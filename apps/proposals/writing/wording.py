@@ -77,7 +77,7 @@ def check_wording(
     except KakehashiError as error:
         return [_not_run(language, error.message)], "failed", None if error.code == "no_guard" else error, ""
     findings = [f for spot, found in zip(spots, results, strict=True) for f in _judge(spot, found, language, titles)]
-    return list({(f.slide, f.rule, f.message): f for f in findings}.values()), "done", None, policy
+    return list({(f.slide, f.rule, f.message, f.status): f for f in findings}.values()), "done", None, policy
 
 
 def _judge(spot: _Spot, found: list[dict[str, Any]], language: str, titles: Mapping[str, str]) -> list[Finding]:

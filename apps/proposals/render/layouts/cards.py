@@ -350,7 +350,7 @@ def summary(kit: Kit, slide: Slide, area: Box) -> list[Sheet]:
     items = items_of(slide.body, kit.language)
 
     def rest(box: Box) -> list[Sheet]:
-        led = not slide.figures and sum(bool(sole_figure(item)) for item in items) >= 2
+        led = not slide.figures and sum(bool(sole_figure(item)) for item in items) >= max(2, len(items) - 1)
         forms = [figure_form(kit, box, 170 if box.w > 700 else 130)] if led else []
         return plan(kit, items, box, [*forms, row_form(box)], slide=slide.id)
 

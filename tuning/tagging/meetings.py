@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from tuning.acts.features import Line
-from tuning.acts.tagger import Act
+from apps.common.tagging import Line
+from tuning.tagging.texts import Labelled
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "meetings"
-LETTERS: dict[str, Act] = {
+LETTERS = {
     "D": "decide", "P": "propose", "A": "agree", "N": "reject", "R": "request", "C": "commit", "O": "open",
     "X": "dissent", "Q": "question", "I": "inform", "M": "meta",
 }  # fmt: skip
-_HEAD = re.compile(r"^# title: (?P<title>.+?) \| date: (?P<date>\S+) \| language: (?P<language>ja|en) \| participants: (?P<people>.+)$")
+_HEAD = re.compile(
+    r"^# title: (?P<title>.+?) \| date: (?P<date>\S+) \| language: (?P<language>ja|en) \| participants: (?P<people>.+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Spoken:
     """One labelled line; ``items`` are the reference items it belongs to (d1, a2 …)."""
 
     line: Line
-    act: Act
+    act: str
     items: tuple[str, ...]
 
 
@@ -38,7 +40,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Meeting:
     """A meeting with an act for every line."""
 
     name: str
@@ -49,8 +51,12 @@ class Labelled:
     spoken: tuple[Spoken, ...]
     references: tuple[Reference, ...]
 
+    def labelled(self) -> Labelled:
+        names = dict.fromkeys([*self.participants, *(s.line.group for s in self.spoken)])
+        return Labelled(self.name, tuple(s.line for s in self.spoken), tuple(s.act for s in self.spoken), tuple(names))
 
-def read(path: Path) -> Labelled:
+
+def read(path: Path) -> Meeting:
     """A file as a meeting. Raises ValueError naming file and line."""
     rows = [(n, row.strip()) for n, row in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if row.strip()]
     head = _HEAD.match(rows[0][1]) if rows else None
@@ -68,7 +74,7 @@ def read(path: Path) -> Labelled:
                 spoken.append(_spoken(fields))
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path.name}:{number}: {error}: {row[:60]}") from error
-    return Labelled(path.stem, head["title"], head["date"], head["language"], people, tuple(spoken), tuple(references))
+    return Meeting(path.stem, head["title"], head["date"], head["language"], people, tuple(spoken), tuple(references))
 
 
 def _spoken(fields: list[str]) -> Spoken:
@@ -88,7 +94,7 @@ def _reference(fields: list[str]) -> Reference:
     return Reference(name, text)
 
 
-def problems(meeting: Labelled) -> list[str]:
+def problems(meeting: Meeting) -> list[str]:
     """Items without a line, lines of unknown items."""
     said = {item for s in meeting.spoken for item in s.items}
     known = {r.id for r in meeting.references}
@@ -97,6 +103,6 @@ def problems(meeting: Labelled) -> list[str]:
     ]
 
 
-def load(folder: Path = FOLDER) -> list[Labelled]:
+def load(folder: Path = FOLDER) -> list[Meeting]:
     """All meetings of a folder, in the order of their names."""
     return [read(path) for path in sorted(folder.glob("*.txt"))]

@@ -1,49 +1,50 @@
-"""The trained tagger: weights from a file, two passes over the conversation."""
+"""A trained tagger: weights from a file, two passes over a text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuning.acts.features import Line, features
+from apps.common.tagging.features import Line, features
 
-Act = Literal[
-    "decide", "propose", "agree", "reject", "request", "commit", "open", "dissent", "question", "inform", "meta"
-]
-ACTS: tuple[Act, ...] = get_args(Act)
 AROUND = (-4, -3, -2, -1, 0, 1, 2, 3, 4)  # lines whose first opinion the second pass sees
-WEIGHTS = Path(__file__).with_name("weights.npz")
 
 Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Tagger:
-    """``first``: features × acts. ``second``: the same, for the second pass; ``context``: (places · acts · 2) × acts."""
+    """``first``: features × labels. ``second``: the same, for the second pass; ``context``: (places · labels · 2) × labels."""
 
+    labels: tuple[str, ...]
     first: Matrix
     second: Matrix
     context: Matrix
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> Tagger:
+    def load(cls, path: Path) -> Tagger:
+        """Raises FileNotFoundError."""
         with np.load(path) as kept:
-            return cls(*(kept[name].astype(np.float32) for name in ("first", "second", "context")))
+            labels = tuple(str(label) for label in kept["labels"])
+            return cls(labels, *(kept[name].astype(np.float32) for name in ("first", "second", "context")))
 
-    def tag(self, lines: Sequence[Line], names: Iterable[str] = ()) -> list[dict[Act, float]]:
-        """For each line the probability of each act; they sum to 1. ``names``: of the participants."""
+    def save(self, path: Path) -> None:
+        """Half precision, compressed."""
+        weights = {name: getattr(self, name).astype(np.float16) for name in ("first", "second", "context")}
+        np.savez_compressed(path, labels=np.array(self.labels), **weights)
+
+    def tag(self, lines: Sequence[Line], names: Iterable[str] = ()) -> list[dict[str, float]]:
+        """For each line the probability of each label; they sum to 1. ``names``: see ``features``."""
         if not lines:
             return []
         found = features(lines, names)
         opinion = probabilities(scores(self.first, found))
         final = scores(self.second, found) + around(opinion, lines) @ self.context
-        return [dict(zip(ACTS, map(float, row), strict=True)) for row in probabilities(final)]
+        return [dict(zip(self.labels, map(float, row), strict=True)) for row in probabilities(final)]
 
 
 def scores(weights: Matrix, found: Sequence[Sequence[int]]) -> Matrix:
@@ -59,17 +60,11 @@ def probabilities(raw: Matrix) -> Matrix:
 
 
 def around(opinion: Matrix, lines: Sequence[Line]) -> Matrix:
-    """The opinions on the lines near each line, in one column block where the speaker is the same, else in another."""
-    count, acts = opinion.shape
-    table = np.zeros((count, len(AROUND), 2, acts), dtype=np.float32)
+    """The opinions on the lines near each line, in one block of columns where the group is the same, else in another."""
+    count, labels = opinion.shape
+    table = np.zeros((count, len(AROUND), 2, labels), dtype=np.float32)
     for place, step in enumerate(AROUND):
         for index in range(max(0, -step), min(count, count - step)):
-            same = int(lines[index].speaker == lines[index + step].speaker)
+            same = int(lines[index].group == lines[index + step].group)
             table[index, place, same] = opinion[index + step]
     return table.reshape(count, -1)
-
-
-@lru_cache(maxsize=1)
-def tagger() -> Tagger:
-    """The tagger that ships with the app."""
-    return Tagger.load()

@@ -16,7 +16,7 @@ from apps.minutes.text.deadlines import amends, due_of, set_due
 from apps.minutes.text.dues import find_due, without_due
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
 from apps.minutes.text.moves import Move, Talk
-from apps.minutes.text.owners import Answer, addressee, doubt_identity, own_team, set_owner
+from apps.minutes.text.owners import Answer, addressee, doubt_identity, joint, own_team, set_owner
 from apps.minutes.text.reasons import Reason
 
 REPLY_TURNS = 3
@@ -43,6 +43,7 @@ _OPEN_CALL = re.compile(r"(?:誰か|どなたか|だれか)(?:が|に)?、?")
 _OWN_WISH = re.compile(
     r"としては.{0,40}たい|お願いしたい(?:と(?:思|考|存)|んです|のです|な)"
 )  # A社にお願いしたい is a proposal
+_MAKE_IT = re.compile(r"[一-鿿ァ-ヴー]でお願い(?:し|いたし)ます")  # 全員参加でお願いします says how, not who does what
 _OUTSIDER = re.compile(
     r"(?:業者|専門家|外部|会社|社|店|先方|ベンダー|メーカー|銀行|役所|外注)(?:さん)?に(?:は)?(?:頼み|お願いし)ます"
 )
@@ -53,7 +54,7 @@ _ASKS_WHAT = re.compile(
 _THIRD_PARTY = re.compile(r"[^、。]{2,}(?:は|が)(?!いつ|何)")
 _TELLS = re.compile(r"(?:報告|説明|発表|紹介|回答|共有|提案)(?:を)?(?:し|いたし|致し|させていただき)ます")
 _WANT_OUTCOME = re.compile(
-    r"(?:ように|よう)(?:に)?お願い|気を付け|気をつけ|注意|心がけ|ご了承|ご理解|ご容赦|徹底|従って|守って|遵守"
+    r"(?:ように|よう)(?:に)?お願い|気を付け|気をつけ|注意|心がけ|ご了承|ご理解|ご容赦|徹底|(?:考え|わかっ|分かっ|察し)て(?:ください|ほしい|いただ)|従って|守って|遵守"
 )
 
 
@@ -85,13 +86,15 @@ def is_request(move: Move, talk: Talk) -> bool:
         return False
     if move.does("next_meeting") and not addressee(move, talk):
         return False
-    if approves(move) and not addressee(move, talk):
+    text = half_width(move.text)
+    if (approves(move) or _MAKE_IT.search(text)) and not addressee(move, talk):
         return False
     if (_OWN_WISH.search(move.text) or _OUTSIDER.search(move.text)) and not addressee(move, talk):
         return False
-    if move.does("reported", "hypothetical") and not move.named:
+    if move.does("reported") and not move.named:
         return False
-    text = half_width(move.text)
+    if move.does("hypothetical") and not addressee(move, talk):
+        return False
     if _WANT_OUTCOME.search(text) and not move.named:
         return False
     if _APPROVES.search(text) or re.search(r"お願いする(?:形|こと|方向|方針|ルール)", text):
@@ -175,6 +178,8 @@ def _only_due(move: Move, talk: Talk) -> bool:
     if due is None or move.does("next_meeting", "decide", "question"):
         return False
     rest = without_due(move.text, due)
+    if move.does("request", "commit") and "を" in rest:
+        return False
     return not subject_words(re.sub(r"期限|締め?切り?|納期|大丈夫|結構|お願い.*|です|due|deadline", "", rest))
 
 
@@ -325,6 +330,7 @@ def _task(found: Found, parts: Sequence[Move], talk: Talk) -> str:
     if texts and not re.search(r"[うくぐすつぬぶむる）]$", text):
         text = _with_deed(text, found)
     found.quote = text
+    text = re.sub(r"(?<=[一-鿿ァ-ヴー])、(?=(?:する|やる)$)", "を", text)
     text = _OBJECT.sub("を", text) if is_japanese(text) and not re.search("[をが]", text) else text
     if not subject_words(text) or _needs_object(parts[0], text):
         text = _with_antecedent(found, text, talk)
@@ -365,6 +371,12 @@ def _from_vocative(text: str, found: Found) -> str:
 
 
 def _without_owner(text: str, move: Move, found: Found, talk: Talk) -> str:
+    if both := joint(move, talk):
+        text = re.sub(
+            rf"{re.escape(move.text[both[0].start : both[-1].end])}(?:さん|くん|君|ちゃん|様)?(?:で|が|は|に)?、?",
+            "",
+            text,
+        )
     for named in move.named:
         if (
             named.name != found.owner
@@ -376,7 +388,7 @@ def _without_owner(text: str, move: Move, found: Found, talk: Talk) -> str:
         if is_japanese(text):
             suffix = r"(?:さん|様|くん|君|ちゃん|氏|部長|課長|次長|係長|主任|室長|支店長|委員|取締役|リーダー|マネージャー|先生|代理)?"
             text = re.sub(
-                rf"(?:あ、?)?{re.escape(said)}{suffix}(?:のほうから|の方から|のほうで|の方で|のほう|の方|におかれましては|には|は|が|に(?=お願い|担当|頼)|も(?=、))?[、。]?\s?",
+                rf"(?:あ、?)?{re.escape(said)}{suffix}(?:のほうから|の方から|のほうで|の方で|のほう|の方|におかれましては|には|は|が|で(?=[一-鿿や])|に(?=お願い|お?任せ|担当|頼)|も(?=、))?[、。]?\s?",
                 "", text, count=1,
             )  # fmt: skip
         else:

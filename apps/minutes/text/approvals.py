@@ -17,7 +17,7 @@ from apps.minutes.text.reasons import Reason
 
 # Words for what lies before the meeting, whatever it is: 稟議は私が承認します names no matter.
 _FORMAL = frozenset(
-    ("予算", "稟議", "申請", "提案", "金額", "条件", "日程", "内容", "見積もり", "見積り", "見積", "計画", "価格", "プラン", "スケジュール", "原案", "本案",
+    ("予算", "稟議", "GO", "Go", "ゴー", "申請", "提案", "金額", "条件", "日程", "内容", "見積もり", "見積り", "見積", "計画", "価格", "プラン", "スケジュール", "原案", "本案",
      "承認", "許可", "了承", "決裁", "認可", "通り", "とおり", "basis", "approval", "proposal", "fine", "approved", "proceed", "happy", "approve", "ahead")
 )  # fmt: skip
 _OTHERS_DEED = re.compile(r"(?:本社|本部|上司|部長|役員|会社|先方|お客様?|監督|当局)[がはで].{0,12}(?:承認|許可|決裁)")
@@ -39,7 +39,7 @@ def find_approval(move: Move, talk: Talk, items: Sequence[Found]) -> Found | Non
     if own := _own_matter(move):
         return Found("decision", own, move, [move], quote=move.text)
     asked = petition(move, talk)
-    if asked is None:
+    if asked is None or talk.objection(move):
         return None
     text, sources = matter(asked, talk)
     found = Found("decision", _approved(text), move, [move], quote=f"{asked.text} {move.text}")
@@ -82,4 +82,6 @@ def _own_matter(move: Move) -> str:
 def _approved(text: str) -> str:
     if not is_japanese(text):
         return f"Approved: {text[:1].lower()}{text[1:]}" if text[:2].istitle() else f"Approved: {text}"
-    return f"{text}ことを承認" if _VERBAL.search(text) else f"{text}を承認"
+    if _VERBAL.search(text):
+        return f"{text}ことを承認"
+    return f"{text}（承認）" if re.search("[をが]", text) else f"{text}を承認"

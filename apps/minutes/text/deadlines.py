@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 from apps.common.japanese.normalise import is_japanese
-from apps.minutes.text.dues import Due, corrects, find_due, marks_deadline
+from apps.minutes.text.dues import Due, corrects, find_due, marks_deadline, near_day
 from apps.minutes.text.found import Found, subject_words
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.reasons import Reason
@@ -21,7 +21,7 @@ _OTHER_DAY = re.compile(
 _FINE = re.compile(
     r"構いません|かまいません|構わない|いいです|いいよ|大丈夫|結構です|それで|了解|OK|オーケー|オッケー", re.IGNORECASE
 )
-_NUMBER_OF_DAY = re.compile(r"(?<=日)で(?=も|いい|お願い|大丈夫|結構|[、。\s]|$)")
+_NUMBER_OF_DAY = re.compile(r"(?<=日)で(?=も|いい|よい|お願い|大丈夫|結構|構|よろし|問題|承知|了解|[、。\s]|$)")
 
 
 def due_of(move: Move, talk: Talk) -> Due | None:
@@ -33,6 +33,8 @@ def set_due(found: Found, parts: Sequence[Move], answers: Sequence[Move], talk: 
     """Give an item the deadline that was agreed on last; say so where the meeting named more than one."""
     asked = _amended([m for m in parts if m not in answers], talk)
     reply = _amended(answers, talk)
+    if asked and reply and restates(asked, reply):
+        reply = None
     found.due = _better(asked, reply if reply and (reply.firm or not asked) else None)
     if asked and reply and asked.day and reply.day and asked.day != reply.day and reply.firm:
         found.due = reply
@@ -41,7 +43,7 @@ def set_due(found: Found, parts: Sequence[Move], answers: Sequence[Move], talk: 
     if other is not None and asked is not None:
         found.due = other
         found.cite(*moves)
-        found.reasons = [r for r in found.reasons if r.code != "due_conflict"]
+        found.reasons = [r for r in found.reasons if r.code not in ("due_conflict", "declined")]
     if found.due:
         found.reasons += found.due.reasons
 
@@ -65,6 +67,12 @@ def _better(first: Due | None, reply: Due | None) -> Due | None:
     return first
 
 
+def restates(first: Due, second: Due) -> bool:
+    """来週の火曜でもいいですか + 火曜でいいよ: the second only repeats a part of the first's words."""
+    short = re.sub(r"(?:まで|に|は|で|の|中|日|\s)+$", "", second.text)
+    return bool(short) and len(second.text) < len(first.text) and short in first.text
+
+
 def _renegotiated(last: Move, talk: Talk) -> tuple[Due | None, list[Move]]:
     """十四日でもよろしいですか + では十四日で: the day that both agreed on, and where they did."""
     offers = [
@@ -81,6 +89,7 @@ def _renegotiated(last: Move, talk: Talk) -> tuple[Due | None, list[Move]]:
     if not settled or settled[0].does("decline") or day is None:
         return None, []
     final = next((d for m in settled if (d := _offered(m, talk)) is not None), day)
+    final = day if restates(day, final) else final
     return final, [offer, *settled[:2]]
 
 
@@ -114,8 +123,25 @@ def event_days(event: str, talk: Talk) -> list[date]:
     for move in talk.moves:
         if name.lower() in move.text.lower():
             days = _single_days(move, talk) or [d for m in talk.after(move, 0)[:1] for d in _single_days(m, talk)]
-            found.update(dict.fromkeys(days))
+            found.update(dict.fromkeys(_corrected(days, move, talk)))
     return list(found)
+
+
+def _corrected(days: list[date], move: Move, talk: Talk) -> list[date]:
+    """The day of an event as put right just after it was named; both if it was only doubted."""
+    if not days:
+        return []
+    for later in talk.after(move, 2)[:5]:
+        named = [d for m in later.dates if (d := near_day(m, days[-1]).day) and m.first == m.day]
+        if named and named[0] != days[-1] and corrects(later.text):
+            return named[:1]
+        if (
+            named
+            and named[0] != days[-1]
+            and re.search(r"じゃな(?:い|かった)|では(?:ない|なかった)|\bisn't it\b", later.text)
+        ):
+            days = [*days, named[0]]
+    return days
 
 
 def _single_days(move: Move, talk: Talk) -> list[date]:

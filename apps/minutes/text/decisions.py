@@ -31,11 +31,12 @@ _AFTERWARDS = re.compile(
 _EARLIER = re.compile(
     r"(?:前回|先月|先週|昨年|以前|前々回|既に|すでに|当初)(?:の[一-鿿]{1,8})?(?:で|に|も)?.{0,8}(?:決め|決ま|承認|合意|決定)(?:た|った|された|した|し)"
 )
+_SUPPOSED = re.compile(r"ことにな(?:る|り)|と思(?:い|う)|かも|でしょう|だろう|はず")
 _PERFORMED = re.compile(r"こと(?:に|と|で)(?:決|し|いたし)|決定|決め(?:ます|ました)")
 _STRONG_NOUN = re.compile(r"可決|否決|承認|却下|見送|採決")
 _PERSONAL = re.compile(r"(?:私|僕|俺|わたくし)(?:が|で|の(?:ほう|方)で|から)")
 _LOW_CONTENT = re.compile(
-    r"^(?:それ|これ|そのよう|そう|その(?:方向|線|形|案|方針)|この(?:方針|方向|案)|そちら|こちら|あれ|同様)"
+    r"^(?:それ|これ|そのよう|そう|その[一-鿿ァ-ヴー]{1,6}(?:で|に|を)|この(?:方針|方向|案)|そちら|こちら|あれ|同様)"
 )
 _REFUSES = re.compile(
     r"(?:ない|なし|やめる|中止|延期|不要|取りやめる)$|^(?:not|no|drop|cancel|reject|postpone)\b", re.IGNORECASE
@@ -83,9 +84,11 @@ def _decided(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         return None
     if approves(move):
         return find_approval(move, talk, items)
-    if move.does("opening", "negated", "dissent", "withdraw") or (move.does("defer") and not _performative(move)):
+    if move.does("withdraw") and not _decides_anew(move):
         return None
-    if move.does("hypothetical") and not _final(move):
+    if move.does("opening", "negated", "dissent") or (move.does("defer") and not _performative(move)):
+        return None
+    if move.does("hypothetical") and (not _final(move) or _SUPPOSED.search(move.text)):
         return None
     if move.does("reported") and not _ends_in_force(move):
         return None
@@ -96,6 +99,14 @@ def _decided(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     if move.does("decide_weak"):
         return _softly(move, talk, items)
     return None
+
+
+def _decides_anew(move: Move) -> bool:
+    """先ほどの決定は取り消して、B案にします takes back and decides in one sentence."""
+    return (
+        move.does("revise", "decide")
+        and re.search(r"(?:て|で)、?.{2,}(?:ます|ましょう|よう|たい)", move.text) is not None
+    )
 
 
 def _performative(move: Move) -> bool:
@@ -139,10 +150,10 @@ def _performed(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         return None
     if _ANNOUNCED.search(text) and not _CONCLUDES.match(text) and not _discussed(move, talk):
         return None
-    if re.search(r"(?:ましょう|よう)[。]?$", text) and _objection(move, talk):
+    if re.search(r"(?:ましょう|よう)[。]?$", text) and talk.objection(move):
         return None
     wish = is_japanese(text) and _WISH.search(text) is not None
-    agreed = _agreement(move, talk)
+    agreed = talk.agreement(move)
     if wish and not agreed and move.speaker != talk.chair:
         return None
     found = _found(move, talk, items)
@@ -171,7 +182,7 @@ def _softly(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         m.does("decide") and subject_nouns(m.text) for m in talk.after(move, 0)[:1]
     ):
         return None  # すぐに交換しましょう。センサーは今週中に交換することにします: the second sentence says it
-    agreed, objected = _agreement(move, talk), _objection(move, talk)
+    agreed, objected = talk.agreement(move), talk.objection(move)
     if objected or not (agreed or move.speaker == talk.chair):
         return None
     if _ANSWERS.search(text) and not (agreed and any(m.does("question", "propose") for m in talk.before(move, 1))):
@@ -188,8 +199,8 @@ def _confirmed(move: Move, talk: Talk) -> Found | None:
     """〜ということでよろしいですか + はい: the question becomes the decision."""
     if not move.does("confirm") or _PERMISSION.search(move.text):
         return None
-    agreed = _agreement(move, talk)
-    if not agreed or _objection(move, talk):
+    agreed = talk.agreement(move)
+    if not agreed or talk.objection(move):
         return None
     source = move
     if not subject_words(move.text):
@@ -237,7 +248,8 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
     if not sources and find_quantities(found.text) and is_japanese(found.text):
         sources = same_figure(found.core, talk)
     if not sources:
-        return None
+        own_words = found.core.does("decide") and subject_words(found.text) and not _LOW_CONTENT.match(found.text)
+        return found if own_words else None
     source = sources[0]
     proposed = plain.proposal_text(source.text) if is_japanese(source.text) else plain_en.proposal_text(source.text)
     if find_quantities(found.text) and is_japanese(found.text):
@@ -261,22 +273,6 @@ def _with_topic(found: Found, source: Move, talk: Talk) -> Found:
     found.refer(*(figures[:1] or [source]))
     found.quote = f"{source.text} {found.core.text}"
     return found
-
-
-def _agreement(move: Move, talk: Talk) -> list[Move]:
-    """The first agreeing reply of another speaker, directly behind."""
-    for reply in talk.after(move, 1):
-        if reply.speaker == move.speaker:
-            continue
-        if reply.does("accept") and not reply.does("decline", "dissent"):
-            return [reply]
-        return []
-    return []
-
-
-def _objection(move: Move, talk: Talk) -> bool:
-    replies = [m for m in talk.after(move, 2) if m.speaker != move.speaker][:2]
-    return any(m.does("decline", "dissent") and not m.does("accept") for m in replies)
 
 
 def _same_decision(items: Sequence[Found], found: Found) -> Found | None:

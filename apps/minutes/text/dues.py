@@ -6,12 +6,14 @@ Where a date is corrected in the same breath (九日、いや十日まで) the c
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from apps.common.japanese.business_days import monday_of
+from apps.common.japanese.business_days import WEEKDAYS, monday_of
 from apps.common.japanese.dates import DateMention, find_dates
 from apps.common.japanese.normalise import half_width
+from apps.common.japanese.numbers import parse_number
 from apps.minutes.text.events import EventDays, FromEvent, find_event_deadline
 from apps.minutes.text.reasons import Reason
 
@@ -37,7 +39,7 @@ _MEETING = re.compile(
 
 _CORRECTS = re.compile(
     r"(?:^|[、。,\s])(?:いや|いえ|じゃな(?:い|くて)|ではなく(?:て)?|違(?:う|った|います|いました)|間違え|訂正|失礼|すみません|ごめん|やっぱり|やはり|もとい)"
-    r"|じゃなくて|ではなく|\b(?:sorry|no,|actually|i mean|or rather|make (?:that|it)|correction|scratch that)\b",
+    r"|じゃなくて|ではなく|\b(?:sorry|no(?=,)|actually|i mean|or rather|make (?:that|it)|correction|scratch that)\b",
     re.I,
 )
 _CLOSING_TIME = re.compile(r"close of business|end of (?:the )?day|EOD|COB|noon", re.I)
@@ -68,7 +70,7 @@ def find_due(text: str, base: date | None, next_meeting: date | None, events: Ev
     ``events`` tells the days of the events that the meeting names; without it such deadlines have no day.
     """
     flat = half_width(text)
-    mentions = _of_days(flat, find_dates(text, base))
+    mentions = in_one_week(_of_days(flat, find_dates(text, base)))
     meeting = _MEETING.search(flat)
     if meeting and not _day_inside(meeting, mentions):
         return _until_meeting(text, meeting, base, next_meeting)
@@ -96,6 +98,28 @@ def _of_days(flat: str, mentions: list[DateMention]) -> list[DateMention]:
         m for m in mentions
         if not (_CLOSING_TIME.fullmatch(m.text) and any(0 <= start - m.end <= 4 for start in later))
     ]  # fmt: skip
+
+
+def in_one_week(mentions: Sequence[DateMention]) -> list[DateMention]:
+    """来週の水曜、いや木曜 means next week's Thursday: a bare weekday or day stays near the date named before it."""
+    found: list[DateMention] = []
+    for mention in mentions:
+        before = next((m.day for m in reversed(found) if m.day and re.search("週|月", m.text)), None)
+        found.append(near_day(mention, before) if before else mention)
+    return found
+
+
+def near_day(mention: DateMention, anchor: date) -> DateMention:
+    """A bare weekday in the anchor's week, a bare day in its month; any other mention as it is."""
+    weekday, number = re.fullmatch(r"([月火水木金土日])曜日?", mention.text), re.fullmatch(r"(.+)日", mention.text)
+    if weekday:
+        day = monday_of(anchor) + timedelta(days=WEEKDAYS.index(weekday[1]))
+        return replace(mention, first=day, day=day) if mention.day and day >= mention.day else mention
+    value = parse_number(number[1]) if number else None
+    if value is None or mention.first != mention.day or not 1 <= value <= 28:
+        return mention
+    day = anchor.replace(day=int(value))
+    return replace(mention, first=day, day=day)
 
 
 def _part_of(mention: DateMention, event: FromEvent | None) -> bool:

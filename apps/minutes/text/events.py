@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from apps.common.japanese.business_days import add_business_days, add_months
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import parse_number
-from apps.common.japanese.words import words
+from apps.common.japanese.words import Word, words
 
 EventDays = Callable[[str], Sequence[date]]  # the days that the meeting names for an event
 
@@ -24,7 +24,7 @@ _FROM_EVENT = re.compile(
 )
 _UNTIL = re.compile(r"(?P<mark>までに(?:は)?)")
 _NOT_AN_EVENT = re.compile(
-    r"^(?:午|以|事|目|手|人|名|個|直|寸|年|月|週|日|時|何|いつ|それ|これ|ここ|そこ|どこ)$|何|いつ"
+    r"^(?:午|以|事|目|手|人|名|個|直|寸|年|月|週|日|時|何|いつ|それ|これ|ここ|そこ|どこ|前日|前々日|当日|翌日|翌営業日)$|何|いつ"
 )
 _ENGLISH = re.compile(
     r"\b(?:(?P<n>\w+)\s(?P<unit>(?:business |working )?days?|weeks?|months?)\s(?P<side>before|after|ahead of|prior to)"
@@ -96,12 +96,13 @@ def _distance(said: dict[str, str | None]) -> tuple[int | None, str]:
 
 def _noun_before(flat: str, end: int) -> tuple[int, str]:
     """The noun phrase that ends at a place, and where it starts; empty for pronouns, times and numbers."""
-    phrase = []
+    phrase: list[Word] = []
     for word in reversed([w for w in words(flat) if w.end <= end]):
-        noun = word.kind in ("名詞", "接頭辞", "接尾辞") and word.pos[1] != "数詞" and "助数詞" not in word.pos[2]
-        if not noun or (word.kind == "名詞" and word.pos[2] == "副詞可能" and len(word.text) < 2):
+        if word.kind not in ("名詞", "接頭辞", "接尾辞"):
             break
         phrase.append(word)
+        if word.pos[1] == "数詞":
+            return end, ""
     if not phrase or phrase[0].end != end:
         return end, ""
     event = flat[phrase[-1].start : end]

@@ -19,7 +19,7 @@ _SET_TOPIC = re.compile(
     r"|^(?:next|first|then|about|on to|regarding|as for|turning to)[, ]+(?:up[, ]+|is |topic is |item is )?(?:the |our )?(?P<en>[a-z][\w' -]{2,30}?)[.,?]",
     re.IGNORECASE,
 )
-_TOPIC = re.compile(r"^(?P<t>[^、。]{2,24}?)(?<![でにとへ])(?:は|って)(?:、|(?=.))")
+_TOPIC = re.compile(r"^(?P<t>[^、。]{1,24}?)(?<![でにとへ])(?:は|って)(?:、|(?=.))")
 _SUGGESTS = re.compile(
     r"どう|いかが|たい|(?:ほう|方)が(?:いい|良|よ|望)|ませんか|ましょうか|案|べき|しようか|提案|お願い|申請|許可|承認|よろし|(?:て|で)も(?:いい|よ)"
     r"|\b(?:could|should|shall|how about|what about|propose|suggest|option|ask(?:ing)?|request(?:ing)?|like to|would like|can we|may (?:i|we))\b",
@@ -73,7 +73,13 @@ def petition(move: Move, talk: Talk) -> Move | None:
 
 
 def _prices(move: Move) -> bool:
-    return any(q.unit in MONEY_UNITS for q in find_quantities(move.text)) and not move.does("reported", "decline")
+    return bool(_amounts(move)) and not move.does("reported", "decline")
+
+
+def _amounts(move: Move) -> list[str]:
+    """Sums of money; in speech the 円 is often left out (六十二万でした)."""
+    found = find_quantities(move.text)
+    return [q.text for q in found if q.unit in MONEY_UNITS or (not q.unit and re.search("[万億]", q.text))]
 
 
 def matter(move: Move, talk: Talk) -> tuple[str, list[Move]]:
@@ -84,7 +90,7 @@ def matter(move: Move, talk: Talk) -> tuple[str, list[Move]]:
         return plain.proposal_text(move.text), [move]
     sources = [move, *(m for m in talk.before(move, 1)[:4] if m.speaker == move.speaker)]
     titled = next((m for m in sources if topic_phrase(m.text)), None)
-    amounts = [q.text for q in find_quantities(move.text) if q.unit in MONEY_UNITS][-1:]
+    amounts = _amounts(move)[-1:]
     if titled is not None:
         amount = f"（{amounts[0]}）" if amounts else ""
         return topic_phrase(titled.text) + amount, list(dict.fromkeys([titled, move]))

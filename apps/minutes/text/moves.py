@@ -101,6 +101,16 @@ class Talk:
         earlier = (self.moves[i] for i in range(move.index - 1, -1, -1))
         return list(takewhile(lambda m: m.sentence.turn >= first, earlier))
 
+    def agreement(self, move: Move) -> list[Move]:
+        """The first reply of another speaker directly behind, if it agrees."""
+        replies = [m for m in self.after(move, 1) if m.speaker != move.speaker][:1]
+        return [m for m in replies if m.does("accept") and not m.does("decline", "dissent")]
+
+    def objection(self, move: Move) -> bool:
+        """Whether one of the next two sentences of others objects."""
+        replies = [m for m in self.after(move, 2) if m.speaker != move.speaker][:2]
+        return any(m.does("decline", "dissent") and not m.does("accept") for m in replies)
+
 
 @dataclass(frozen=True)
 class Identity:

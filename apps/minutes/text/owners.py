@@ -14,10 +14,10 @@ from apps.minutes.text.reasons import Reason
 
 _CALLED = re.compile(
     r"^(?:さん|様|くん|君|ちゃん|氏|部長|課長|次長|係長|主任|室長|支店長|委員|取締役|リーダー|マネージャー|先生|代理)?(?:の)?"
-    r"(?:(?P<agent>のほう(?:で|から)?|の方(?:で|から)?|は|が|には|、|。|$|におかれましては|も)|(?P<ni>に(?=.{0,12}(?:お願い|担当|対応|頼|やって|して(?:もら|いただ))))|(?P<bare>(?=[一-鿿ァ-ヴーぁ-ん])(?![がにをとへのでもやか])))"
+    r"(?:(?P<agent>のほう(?:で|から)?|の方(?:で|から)?|は|が|には|、|。|$|におかれましては|も)|(?P<ni>に(?=.{0,12}(?:お願い|担当|対応|頼|任せ|やって|して(?:もら|いただ))))|(?P<bare>(?=[一-鿿ァ-ヴーぁ-ん])(?![がにをとへのでもやか])))"
 )
 _RECIPIENT = re.compile(
-    r"^(?:さん|様|くん|氏|部長|課長|委員|取締役)?(?:に(?!(?:は|.{0,12}(?:お願い|担当|対応|頼)))|へ|と|から|宛|を|の(?!ほう|方))"
+    r"^(?:さん|様|くん|氏|部長|課長|委員|取締役)?(?:に(?!(?:は|.{0,12}(?:お願い|担当|対応|頼|任せ)))|へ|と|から|宛|を|の(?!ほう|方))"
 )
 
 
@@ -48,6 +48,8 @@ def addressee(move: Move, talk: Talk) -> Named | None:
     for named in move.named:
         after = text[named.end :]
         called = _CALLED.match(after) if is_japanese(text) else _called_en(text, named)
+        if not called and not _is_person(named):
+            called = _CALLED.match(re.sub(r"^で(?!も)", "が", after))
         if not called or (is_japanese(text) and _RECIPIENT.match(after) and not called["ni"] and not called["agent"]):
             continue
         if talk.people.resolve(talk.name_of(move)) and named.name == talk.name_of(move):
@@ -55,6 +57,25 @@ def addressee(move: Move, talk: Talk) -> Named | None:
         if best is None or (named.known and not best.known) or _is_person(named) > _is_person(best):
             best = named
     return best
+
+
+_TOGETHER = re.compile(r"^(?:さん|くん|君|ちゃん|様|部長|課長|委員)?(?:と|、|・|や|および|及び)$")
+
+
+def joint(move: Move, talk: Talk) -> list[Named]:
+    """加藤さんと江口さんで…: participants who are asked together, in order; empty unless there are two or more."""
+    people = [n for n in move.named if n.known and _is_person(n)]
+    found = people[:1]
+    for named in people[1:]:
+        if not _TOGETHER.match(move.text[found[-1].end : named.start]):
+            break
+        found.append(named)
+    after = move.text[found[-1].end :] if found else ""
+    agents = re.match(
+        r"(?:さん|くん|君|ちゃん|様|部長|課長|委員)?(?:の(?:お)?(?:二人|2人|三人))?(?:で|が|は|、|に(?=.{0,12}(?:お願い|任せ|頼)))",
+        after,
+    )
+    return found if len(found) > 1 and agents and talk.name_of(move) not in {n.name for n in found} else []
 
 
 def _own_name(move: Move, talk: Talk) -> str | None:
@@ -82,6 +103,8 @@ def set_owner(found: Found, parts: Sequence[Move], answer: Answer, talk: Talk) -
     if answer.volunteered and answer.speaker:
         found.owner, found.owner_speaker = talk.speakers[answer.speaker].name, answer.speaker
         doubt_identity(found, talk)
+    elif both := joint(parts[0], talk):
+        found.owner = "・".join(n.name for n in both)
     elif asked is not None:
         found.owner = asked.name
         said = parts[0].text[asked.start : asked.end]

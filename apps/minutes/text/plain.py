@@ -12,7 +12,7 @@ from apps.common.japanese.words import Word, words
 
 _LEAD = re.compile(
     r"^(?:(?:それでは|それじゃあ?|じゃあ)[、。\s]*|(?:ええ?と|それでは|それじゃあ?|そしたら|そうしたら|そういうことで|ということで|というわけで|では|じゃあ?|でしたら|だったら|それなら|なら|はい|うん|ええ|よし|さて|なお|また|あとは?|ただし|いっそ(?:のこと)?|ただ|それから|それと|そして|あ|まあ|ま|んで|で|そうですね|そうだね|なるほど"
-    r"|わかりました|分かりました|わかった|分かった|オッケー|了解です|承知しました|いいですね|とりあえず|一応|やっぱり?|やはり|その代わり|代わりに|でしたらまず|まじか|マジか|へえ|おお|そっか|そうか|確かに|たしかに|結局|すみませんが|恐れ入りますが|お手数ですが|申し訳ないのですが|できれば|ちなみに|えっ|えー|うーん)(?:[、。，\s]+|(?=[一-鿿ァ-ヴーA-Z\d]|まず|それ|この|その|もう|やっぱ|やはり)))+"
+    r"|わかりました|分かりました|わかった|分かった|オッケー|了解です|承知しました|いいですね|(?:最後に|念のため)?(?:もう一度)?確認(?:なの|なん)?ですが|繰り返しになりますが|まとめますと|まとめると|整理すると|要するに|とりあえず|一応|やっぱり?|やはり|その代わり|代わりに|でしたらまず|まじか|マジか|へえ|おお|そっか|そうか|確かに|たしかに|結局|すみませんが|恐れ入りますが|お手数ですが|申し訳ないのですが|できれば|ちなみに|えっ|えー|うーん)(?:[、。，\s]+|(?=[一-鿿ァ-ヴーA-Z\d]|まず|それ|この|その|もう|やっぱ|やはり)))+"
 )
 _TAIL = re.compile(
     r"(?:[、。，．,.!！?？\s]|んですけれ?ども?|のですが|んですが|ですけれ?ども?|なんですけれ?ども?|けれ?ども?|と(?:は)?(?:思い|思って(?:い|おり)|存じ|考え(?:て(?:い|おり))?)ます(?:が|ので|けど)?|と思う(?:ん)?(?:ですが|ですけど|です)?|かと思います|という(?:感じ|風)(?:で(?:す)?)?)+$"
@@ -35,7 +35,11 @@ _POLITE_INSIDE = (  # polite forms in mid-sentence
         "は、",
     ),
     (re.compile(r"(?<=[一-鿿ァ-ヴーa-zA-Z])(?:な(?:ん|の))?ですが(?:、|(?=[一-鿿ァ-ヴー\d]))"), "は、"),
-    (re.compile(r"(?<=[一-鿿ァ-ヴーa-zA-Z])って(?=どう|いつ|誰|何|決|いくら)"), "は"),
+    (re.compile(r"(?<=[一-鿿ァ-ヴーa-zA-Z])って(?=どう|どこ|いつ|誰|何|決|いくら|まだ)"), "は"),
+    (
+        re.compile(r"て(?:いただく|もらう)(?:こと|形)(?:に|で)(?:なります|なる|します|したい|お願いします).*$"),
+        "てください",
+    ),
 )
 _ASK_FOR = re.compile(
     r"(?:を|も|は|で|に|と|、)*(?:お願い(?:し(?:ます|たい|ましょう|て)|いたし|致し|でき|ね|です|なん|申し上げ)[^、。]{0,20}|お願い(?:する)?"
@@ -185,7 +189,7 @@ def _verb(found: Sequence[Word], index: int) -> str:
 
 
 _KOTO = re.compile(
-    r"^(?P<head>.{4,}?[うくぐすつぬぶむるい])(?:という)?こと(?:に|で|と)(?:は)?(?:決定|決め|合意|なり|なっ|いたし|致し|し(?:ま|よ|た|と)|する|させて|進め|いき|行き|お願い|よろしい|いい|異議|確認).*$"
+    r"^(?P<head>.{4,}?[うくぐすつぬぶむるい](?<!という))(?:という)?こと(?:に|で|と)(?:は)?(?:決定|決め|合意|なり|なっ|いたし|致し|し(?:ま|よ|た|と)|する|させて|進め|いき|行き|お願い|よろしい|いい|異議|確認).*$"
 )
 _TO_IU_KOTO = re.compile(
     r"^(?P<head>.{4,}?)という(?:こと|形|方向|方針|ルール|感じ)(?:で|に)(?:、)?(?P<rest>(?:よろしい|いい|決|合意|進め|いき|行き|お願い|し(?:ま|よ|た)|いたし|異議|問題|大丈夫|どう|$).*)$"
@@ -223,16 +227,21 @@ def decision_text(text: str) -> str:
     return _NP_END.sub("", plain(text))
 
 
+_WISHED = re.compile(
+    r"^(.{4,}?たい)(?:の|ん)?(?:です)?(?:が|けど|けれども?|ので|んで)、.*$"
+)  # what follows is the reason or the price
+
+
 def proposal_text(text: str) -> str:
     """What a proposal proposes: 契約を二年にするのはどうでしょうか → 契約を二年にする."""
-    text = strip_lead(text)
+    text = _WISHED.sub(r"\1", strip_lead(text))
     shorter = re.sub(r"という(?:こと)?(?:で|に)?$", "", _PROPOSED.sub("", text))
     return _NP_END.sub("", plain(shorter, keep_past=False)) if len(shorter) >= 4 else decision_text(text)
 
 
 def question_text(text: str) -> str:
     """A question as a written one: 受付は誰が担当しますか → 受付は誰が担当するか."""
-    bare = re.sub(r"[?？。\s]+$", "", text)
+    bare = _topic_marked(re.sub(r"[?？。\s]+$", "", text))
     for pattern, written in _POLITE_INSIDE:
         bare = pattern.sub(written, bare)
     if whether := re.match(r"^(.{4,}?かどうか)(?:って|は|が|も|を|、)", bare):
@@ -240,9 +249,17 @@ def question_text(text: str) -> str:
     if re.search(r"(?:ますか|ましょうか|ますかね|ましたか|ましたっけ|ますっけ)$", bare):
         core = re.sub(r"(?:か(?:ね|な)?|っけ)$", "", bare)
         return plain(core, keep_past=False) + "か"
-    if re.search(r"(?:です|でしょう)(?:か|かね|っけ)$", bare):
-        return re.sub(r"(?:なん|の|ん)?(?:です|でしょう)(?:か|かね|っけ)$", "", bare) + "か"
+    if re.search(r"(?:です|でした|でしょう)(?:か|かね|っけ)$", bare):
+        return re.sub(r"(?:なん|の|ん)?(?:です|でした|でしょう)(?:か|かね|っけ)$", "", bare) + "か"
     return plain(bare, keep_past=False)
+
+
+def _topic_marked(text: str) -> str:
+    """契約って更新するんですか → 契約は…; the って of 帰って is no particle."""
+    for word in reversed(words(text)):
+        if word.text == "って" and word.kind == "助詞" and word.end < len(text):
+            text = f"{text[: word.start]}は{text[word.end :]}"
+    return text
 
 
 _POLITE_END = (

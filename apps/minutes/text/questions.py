@@ -13,6 +13,8 @@ from apps.minutes.text.moves import Move, Talk
 
 _QUESTION_TAIL = re.compile(r"(?:なんですけ(?:れ)?ど|なんですが|んですけど|んですが|ですが|ですけど)[、。]?$")
 _FRAGMENT = re.compile(r"^(?:そうです|そうなん|うーん|んー|あー|なるほど|確かに|まあ|難しい|悩ましい)[^。]{0,8}$")
+_DEFERRED = frozenset(("結論", "判断", "決定", "継続", "検討", "審議", "保留", "次回", "来週", "持ち越し"))
+_OPEN_TAIL = re.compile(r"か(?:なん|の|っていうの)(?:です|だ)(?:が|けれ?ど)[、。]?$")
 _SELF = re.compile(r"(?:私|僕|俺)(?:が|で|のほうで|の方で)")
 
 
@@ -136,6 +138,8 @@ def _text(move: Move) -> str:
             else plain_en.question_text(move.text)
         )
     text = plain.strip_lead(move.text)
+    if _OPEN_TAIL.search(move.text):
+        return plain.question_text(_OPEN_TAIL.sub("か", move.text))
     return plain.question_text(text) if move.does("question") else plain.plain(text)
 
 
@@ -143,12 +147,20 @@ def _distinct(items: Sequence[Found]) -> list[Found]:
     """Without later items on the same matter; their lines join the first."""
     kept: list[Found] = []
     for found in items:
-        same = next((k for k in kept if k.text == found.text or overlap(k.quote, found.quote) >= 0.8), None)
+        same = next((k for k in kept if k.text == found.text or _about_the_same(k, found)), None)
         if same is None:
             kept.append(found)
         else:
             same.cite(*found.moves)
     return kept
+
+
+def _about_the_same(first: Found, second: Found) -> bool:
+    """Nearly the same words, or the same things: 制服のデザインは誰が選ぶか and 制服のデザインは次回に持ち越す."""
+    if overlap(first.quote, second.quote) >= 0.8:
+        return True
+    one, two = (subject_nouns(f.text) - _DEFERRED for f in (first, second))
+    return len(one & two) >= 2 and len(one & two) >= 0.75 * min(len(one), len(two))
 
 
 def find_next_meeting(talk: Talk) -> Found | None:

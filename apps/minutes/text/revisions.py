@@ -70,5 +70,9 @@ def _only_figures(found: Found) -> bool:
 
 def _other_figure(earlier: Found, found: Found) -> bool:
     """Both name a figure of the same unit, and the figures differ."""
+    kinds = ({name[1:]: name[0] for name in labels(f.text) if name[0].isascii()} for f in (earlier, found))
+    before, after = kinds
+    if any(kind in before and before[kind] != letter for kind, letter in after.items()):
+        return True
     old, new = ({q.unit: q.value for q in find_quantities(f.text)} for f in (earlier, found))
     return any(unit and unit in old and old[unit] != value for unit, value in new.items())

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from pptx import Presentation
 
+from apps.common.properties import LIMIT, provenance
 from apps.proposals.checks.file import part_graph
 from apps.proposals.render.archive import normalised
 from apps.proposals.render.package import (
-    LIMIT,
     OLE,
     identity,
     open_template,
-    provenance,
     remove_slides,
     save,
     set_custom,

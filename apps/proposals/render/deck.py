@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from apps.common.properties import provenance
 from apps.proposals.model import Deck, Finding, Slide, SlideKind, TextBlock
 from apps.proposals.render import package
 from apps.proposals.render.canvas import Canvas, Kit, stamp_ids
@@ -83,7 +84,7 @@ def render(
     package.set_core(
         prs, title=deck.title, author=deck.author, subject=deck.client, language=_locale(language), stamp=stamp
     )
-    package.set_custom(prs, package.provenance({"generator": "kakehashi", **deck.meta}))
+    package.set_custom(prs, provenance({"generator": "kakehashi", **deck.meta}))
     package.save(prs, out, stamp)
     layout_map: dict[str, str] = {kind: f"{c.profile.number}: {c.profile.name}" for kind, c in by_kind.items()}
     return RenderResult(out, findings, editable_share(prs), layout_map, writer.pages)
@@ -160,8 +161,8 @@ class _Writer:
         self.pages: list[PageInfo] = []
 
     def frame(self, slide: Slide) -> Frame:
-        """Slides of text that are drawn need the layout for drawn content."""
-        kind: SlideKind = "appendix" if slide.kind == "text" and drawn(slide) else slide.kind
+        """Slides of text that carry a table or chart need the layout for drawn content."""
+        kind: SlideKind = "appendix" if slide.kind == "text" and has_data(slide) else slide.kind
         choice = self._by_kind[kind]
         key = (choice.profile.number, choice.role)
         if key not in self._frames:
@@ -181,7 +182,7 @@ class _Writer:
 
     def _planned(self, kit: Kit, frame: Frame, slide: Slide) -> list[Sheet]:
         foot = Foot(kit, slide, frame.area)
-        if slide.kind == "text" and not drawn(slide):
+        if slide.kind == "text" and not has_data(slide):
             sheets = plan_text(kit, slide, frame, foot.height)
         else:
             sheets = PLANNERS[slide.kind](kit, slide, frame.area.above(foot.height))
@@ -220,16 +221,6 @@ class _Writer:
 
 
 FIGURES_MOST, FIGURES_BESIDE = 4, 3  # key figures drawn large; beside a chart
-
-
-FEW_ITEMS, FEW_CHARACTERS = 3, 200
-
-
-def drawn(slide: Slide) -> bool:
-    """Whether a slide of text is drawn: it carries a table or chart, or so few words that cards hold them better."""
-    heads = sum(block.level == 0 for block in slide.body)
-    few = 0 < heads <= FEW_ITEMS and heads < len(slide.body) and sum(len(b.text) for b in slide.body) <= FEW_CHARACTERS
-    return has_data(slide) or few
 
 
 def settled(slide: Slide) -> Slide:

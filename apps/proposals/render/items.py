@@ -41,7 +41,8 @@ def split_head(text: str, language: str) -> tuple[str, str]:
 
 
 def items_of(body: Iterable[TextBlock], language: str) -> list[Item]:
-    """Level 0 blocks are items; deeper ones their details. A block without details is split at its colon."""
+    """Level 0 blocks are items; deeper ones their details. A block without details is split at its colon;
+    one that cannot be split is a head where others have one."""
     groups: list[list[TextBlock]] = []
     for block in body:
         if not block.text.strip():
@@ -51,12 +52,13 @@ def items_of(body: Iterable[TextBlock], language: str) -> list[Item]:
         else:
             groups[-1].append(block)
     found = []
+    deep = any(len(group) > 1 for group in groups)
     for first, *rest in groups:
         if rest:
             found.append(Item(first.text.strip(), tuple(block.text.strip() for block in rest)))
         else:
             head, detail = split_head(first.text, language)
-            found.append(Item(head, (detail,)))
+            found.append(Item(head, (detail,)) if head or not deep else Item(detail))
     return found
 
 

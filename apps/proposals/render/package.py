@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from pptx.opc.constants import RELATIONSHIP_TYPE as RT
 from pptx.opc.package import Part
 from pptx.opc.packuri import PackURI
 
+from apps.common import properties
+from apps.common.properties import custom_xml
 from apps.proposals.render.archive import normalised
 from apps.proposals.render.xml import Element, drop, qn
 from kakehashi.errors import BadInput
@@ -34,10 +35,6 @@ OTHER_MAINS = (
     "application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml",
 )
 VBA = "http://schemas.microsoft.com/office/2006/relationships/vbaProject"
-CUSTOM_TYPE = "application/vnd.openxmlformats-officedocument.custom-properties+xml"
-CUSTOM_NS = "http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"
-VT_NS = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
-FORMAT_ID = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
 
 
 @dataclass
@@ -239,39 +236,13 @@ def set_core(prs: Any, *, title: str, author: str, subject: str, language: str, 
 def set_custom(prs: Any, values: Mapping[str, str]) -> None:
     """Write custom document properties; the template's own stay (sensitivity labels) unless named alike."""
     package = prs.part.package
-    root = etree.Element(f"{{{CUSTOM_NS}}}Properties", nsmap={None: CUSTOM_NS, "vt": VT_NS})
+    existing = None
     for rid, rel in list(package._rels.items()):
         if rel.reltype == RT.CUSTOM_PROPERTIES:
-            root.extend(p for p in etree.fromstring(rel.target_part.blob) if p.get("name") not in values)
+            existing = rel.target_part.blob
             package._rels.pop(rid)
-    for name, value in values.items():
-        entry = etree.SubElement(root, f"{{{CUSTOM_NS}}}property", name=name)
-        etree.SubElement(entry, f"{{{VT_NS}}}lpwstr").text = value
-    for number, entry in enumerate(root):
-        entry.set("fmtid", entry.get("fmtid") or FORMAT_ID)
-        entry.set("pid", str(number + 2))
-    blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-    part = Part(PackURI("/docProps/custom.xml"), CUSTOM_TYPE, package, blob)
+    part = Part(PackURI(properties.PART_NAME), properties.CONTENT_TYPE, package, custom_xml(values, existing))
     package.relate_to(part, RT.CUSTOM_PROPERTIES)
-
-
-LIMIT = 255  # characters PowerPoint shows of a text property
-
-
-def provenance(meta: Mapping[str, Any]) -> dict[str, str]:
-    """``deck.meta`` as ``kakehashi.*`` properties; long values are cut into numbered ones."""
-    out: dict[str, str] = {}
-    for key, value in meta.items():
-        if value in (None, "", [], {}):
-            continue
-        if isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value):
-            text = ", ".join(str(item) for item in value)
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-        pieces = [text[i : i + LIMIT] for i in range(0, len(text), LIMIT)]
-        for number, piece in enumerate(pieces, 1):
-            out[f"kakehashi.{key}" + (f".{number}" if len(pieces) > 1 else "")] = piece
-    return out
 
 
 def identity(*parts: object) -> int:

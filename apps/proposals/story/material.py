@@ -225,7 +225,7 @@ _STOP_GRAMS = frozenset(
 
 def grams(text: str) -> set[str]:
     """Word pieces for matching: pairs of kanji, whole katakana and Latin words."""
-    found: set[str] = set()
+    found: set[str] = {word.lower() for word in re.findall(r"(?<![A-Za-z])[A-Z]{2}(?![A-Za-z])", half_width(text))}
     for word in _WORDS.findall(half_width(text).lower()):
         if re.match("[一-鿿々]", word):
             found.update(word[i : i + 2] for i in range(len(word) - 1))

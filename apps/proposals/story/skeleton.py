@@ -97,7 +97,7 @@ def _extras(material: Material, effects: Effects) -> list[tuple[str, StoryPoint]
     """Further slides for which there is material, the most useful first."""
     found: list[tuple[str, StoryPoint]] = [("process", StoryPoint(kind="process", message="", id="process"))]
     if material.others:
-        found.insert(0, ("others", StoryPoint(kind="text", message="", id="more", topic="others")))
+        found.insert(0, ("others", StoryPoint(kind="appendix", message="", id="more", topic="others")))
     if effects.trends and effects.pairs:
         found.append(("effect2", StoryPoint(kind="effect", message="", id="effect-2", topic="trend")))
     numbers = [n for n in material.usable() if not n.formula]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from apps.proposals.model import Slide, StoryPoint, Table, TextBlock
 from apps.proposals.story.material import Point, grams
+from apps.proposals.writing.appendix import MAX_OTHERS, write_appendix
 from apps.proposals.writing.context import Context, short_name
-from apps.proposals.writing.data_slides import write_appendix, write_comparison, write_cost, write_effect
+from apps.proposals.writing.data_slides import write_comparison, write_cost, write_effect
 from apps.proposals.writing.plan import Dated, month_of, read_schedule, schedule_of
 
 
@@ -317,8 +318,6 @@ def write_process(point: StoryPoint, c: Context) -> Slide:
 def write_text(point: StoryPoint, c: Context) -> Slide:
     """A closer look at one need or one product (``topic`` is ``need:0``, ``product:1``)."""
     kind, _, index = point.topic.partition(":")
-    if kind == "others":
-        return _others_slide(point, c)
     if kind == "need" and index.isdigit() and int(index) < len(c.material.needs):
         return _need_slide(point, c.material.needs[int(index)], c)
     if kind == "product" and index.isdigit() and int(index) < len(c.material.products):
@@ -327,23 +326,6 @@ def write_text(point: StoryPoint, c: Context) -> Slide:
     return c.slide(
         point, point.message or point.topic or c.words("section_text"), facts or [c.block(c.words("to_confirm"))]
     )
-
-
-MAX_OTHERS = 8
-
-
-def _others_slide(point: StoryPoint, c: Context) -> Slide:
-    """The sections of the brief that are no known field, under their own headings."""
-    groups: dict[str, list[Point]] = {}
-    for heading, line in c.material.others[:MAX_OTHERS]:
-        groups.setdefault(heading, []).append(line)
-    body = [
-        block
-        for heading, lines in groups.items()
-        for block in (c.block(heading), *(c.block(line.text, 1, line.evidence) for line in lines))
-    ]
-    headings = c.words.join([c.words.quote(h) for h in groups], 2)
-    return c.slide(point, c.words("others_title", headings=headings), body)
 
 
 def _need_slide(point: StoryPoint, need: Point, c: Context) -> Slide:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from gateway.api import admin, chat, docs, docs_page, guard, health, models, prompts
+from gateway.api import admin, docs, docs_page, guard, health, models, prompts, surfaces
 from gateway.api.edge import Edge, describe
 from gateway.api.records import Audit, Records
 from gateway.api.services import Services
@@ -41,9 +41,7 @@ from kakehashi.settings import Settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 _SURFACES = {
-    "/v1/chat/completions": "chat",
-    "/v1/completions": "completions",
-    "/v1/embeddings": "embeddings",
+    **{f"/v1{surface.path}": surface.name for surface in surfaces.SURFACES},
     "/v1/models": "models",
     "/v1/guard/scan": "guard.scan",
     "/v1/prompts": "prompts",
@@ -71,7 +69,7 @@ def create_app(settings: Settings, *, guardrails: Guardrails | None = None, audi
     app = _app(services, "Kakehashi gateway", lifespan=lifespan)
     for router in (models.router, prompts.router, guard.router, health.router):
         app.include_router(router)
-    app.router.routes[:0] = chat.routes(services)  # first: routes are tried in order
+    app.router.routes[:0] = surfaces.routes(services)  # first: routes are tried in order
     docs.describe(app)
 
     @app.get("/docs", include_in_schema=False)

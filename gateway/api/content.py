@@ -53,10 +53,10 @@ def _check_part(part: Any, where: str) -> None:
         if not isinstance(part.get(kind), str):
             raise BadRequest(f"'{where}.{kind}' must be a text.", param=f"{where}.{kind}")
     elif kind in _MEDIA:
-        _check_media(part.get(kind), _MEDIA[kind], f"{where}.{kind}")
+        check_media(part.get(kind), _MEDIA[kind], f"{where}.{kind}")
 
 
-def _check_media(value: Any, prefix: str, where: str) -> None:
+def check_media(value: Any, prefix: str, where: str) -> None:
     """Only media inside the body: the engine must not fetch addresses or files for a client (CVE-2025-6242)."""
     url = value.get("url") if isinstance(value, dict) else value
     if not isinstance(url, str) or not url.lower().startswith(prefix):

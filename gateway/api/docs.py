@@ -6,14 +6,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from gateway.api.chat import SURFACES
 from gateway.api.exchange import Surface
 from gateway.api.params import OURS
+from gateway.api.surfaces import SURFACES
 
 _SUMMARY = {
     "chat": "Chat completion, whole or as a stream",
     "completions": "Text completion, whole or as a stream",
+    "responses": "A response, whole or as a stream; nothing is stored",
     "embeddings": "Embeddings of texts",
+    "tokenize": "How many tokens a prompt or chat has, as the model will get it",
 }
 _TYPES: dict[str, dict[str, Any]] = {
     "model": {"type": "string", "description": "A model's name, an alias, or 'default'"},
@@ -64,7 +66,8 @@ def describe(app: FastAPI) -> None:
 
 def _operation(surface: Surface) -> dict[str, Any]:
     fields = {name: _TYPES.get(name, {}) for name in surface.allowed}
-    required = ["model", next(name for name in ("messages", "prompt", "input") if name in fields)]
+    inputs = [name for name in ("messages", "prompt", "input") if name in surface.texts]
+    required = ["model", *(inputs if len(inputs) == 1 else ())]
     body = {"type": "object", "required": required, "properties": fields}
     answer: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if surface.generates:

@@ -13,7 +13,9 @@ from urllib.parse import quote
 import orjson
 
 from gateway.api.client import Client
+from gateway.api.dialect import CHAT, Asked, Dialect
 from gateway.api.params import Check, Sifted
+from gateway.api.stream import Relay
 from gateway.api.usage import NOTHING, Usage
 from gateway.audit.record import Intent, Outcome
 from gateway.guardrails.types import Decision, RequestGuard
@@ -29,7 +31,8 @@ class Surface:
     """One kind of request to a model.
 
     ``allowed``: the fields that may pass; ``check``: further checks of the body; ``texts``: the fields whose tokens
-    count; ``generates``: it makes text (may stream, has a prefix cache upstream, its answer is guarded and kept).
+    count; ``generates``: it makes text (may stream, has a prefix cache upstream, its answer is guarded and kept);
+    ``upstream_path``: where upstream has it, if elsewhere; ``dialect``: how it speaks.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Surface:
     check: Callable[[dict[str, Any]], None]
     texts: tuple[str, ...]
     generates: bool = True
+    dialect: Dialect = CHAT
+    upstream_path: str = ""
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class Exchange:
     ttft_s: float | None = None
     finish_reason: str = ""
     received: bytes = b""
+    forward: Mapping[str, Any] = field(default_factory=dict)  # the body as it goes upstream, once it was checked
+    relay: Relay | None = None  # of a stream
     streaming: bool = False  # the head of a stream has been sent
     intent_stored: bool = False
     outcome_stored: bool = False
@@ -73,6 +80,10 @@ class Exchange:
     def streams(self) -> bool:
         return self.surface.generates and bool(self.body.get("stream"))
 
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.body, self.forward)
+
     def prompt_guess(self) -> int:
         return sum(estimate_tokens(self.body.get(name)) for name in self.surface.texts)
 
@@ -80,17 +91,17 @@ class Exchange:
         """The most tokens the request allows its answer; None: it does not say."""
         if not self.surface.generates:
             return 0
-        asked = self.body.get("max_completion_tokens") or self.body.get("max_tokens")
+        named = (self.body.get(name) for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"))
+        asked = next((limit for limit in named if limit), None)
         return asked * self.body.get("n", 1) if asked else None
 
-    def encode(self, forward: dict[str, Any], salt_key: bytes) -> Callable[[Upstream], bytes]:
-        """The bytes for an upstream, once one is chosen. Streams are always asked for their usage.
+    def encode(self, salt_key: bytes) -> Callable[[Upstream], bytes]:
+        """The bytes for an upstream, once one is chosen.
 
         vLLM gets the team's ``cache_salt``: with a shared prefix cache, teams could measure by time what others asked.
         """
-        body = {**forward, "model": self.route.model if self.route else ""}
-        if self.streams:
-            body["stream_options"] = {**body.get("stream_options", {}), "include_usage": True}
+        demands = self.surface.dialect.demands(self.forward, streams=self.streams)
+        body = {**self.forward, **demands, "model": self.route.model if self.route else ""}
         salt = hmac.new(salt_key, self.key.team_id.encode(), hashlib.sha256).hexdigest()
 
         def encode(upstream: Upstream) -> bytes:

@@ -13,11 +13,13 @@ from urllib.parse import quote
 
 from gateway.api.schema_bounds import (
     check_choice,
+    check_flat_tools,
     check_grammar,
     check_json,
     check_regex,
     check_response_format,
     check_structured_outputs,
+    check_text_options,
     check_tools,
 )
 from gateway.errors import BadRequest
@@ -112,6 +114,13 @@ def stream_options(value: Any, where: str) -> None:
             boolean(value[name], f"{where}.{name}")
 
 
+def includable(value: Any, where: str) -> None:
+    """Only probabilities of the answer. Encrypted reasoning could be read by no guardrail; the rest needs hosted tools."""
+    if not isinstance(value, list) or any(item != "message.output_text.logprobs" for item in value):
+        message = f"'{where}' may only name message.output_text.logprobs."
+        raise BadRequest(message, code="unsupported_parameter", param=where)
+
+
 # Set by the gateway, so a client's own value is left out and named in the answer's header.
 OURS = frozenset(
     {
@@ -123,6 +132,27 @@ OURS = frozenset(
         "store",  # would keep the conversation upstream, outside the audit log's retention
     }
 )
+
+_REFUSED: Mapping[str, Check] = {
+    "use_beam_search": refused("it multiplies the work of one request.", harmless=(False,)),
+    "best_of": refused("it multiplies the work of one request.", harmless=(1,)),
+    "echo": refused("the prompt would come back unchecked.", harmless=(False,)),
+    "prompt_logprobs": refused("it computes and returns the whole prompt's probabilities.", harmless=(0,)),
+    "logprob_token_ids": refused("it returns probabilities without bound."),
+    "prompt_embeds": refused("the guardrails cannot read embeddings; and they are unpickled (CVE-2025-62164)."),
+    "return_prompt_text": refused("the prompt would come back unchecked.", harmless=(False,)),
+    "return_token_ids": refused("token ids would bypass the guardrails on the answer.", harmless=(False,)),
+    "return_tokens_as_token_ids": refused("token ids would bypass the guardrails on the answer.", harmless=(False,)),
+    "return_token_offsets": refused("it describes the answer before the guardrails.", harmless=(False,)),
+    "vllm_xargs": refused("it reaches engine internals."),
+    "kv_transfer_params": refused("it moves caches between engines and is not for clients."),
+    "ec_transfer_params": refused("it moves caches between engines and is not for clients."),
+    "routed_experts_prompt_start": refused("it reaches engine internals.", harmless=(0,)),
+    "mm_processor_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
+    "media_io_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
+    "mm_payload": refused("it hands the engine decoded media."),
+    "return_mm_kwargs": refused("it returns engine internals.", harmless=(False,)),
+}
 
 _COMMON: Mapping[str, Check] = {
     "model": untouched,  # resolved by the router
@@ -161,25 +191,7 @@ _COMMON: Mapping[str, Check] = {
     "guided_regex": check_regex,
     "guided_choice": check_choice,
     "guided_grammar": check_grammar,
-    # -- refused --
-    "use_beam_search": refused("it multiplies the work of one request.", harmless=(False,)),
-    "best_of": refused("it multiplies the work of one request.", harmless=(1,)),
-    "echo": refused("the prompt would come back unchecked.", harmless=(False,)),
-    "prompt_logprobs": refused("it computes and returns the whole prompt's probabilities.", harmless=(0,)),
-    "logprob_token_ids": refused("it returns probabilities without bound."),
-    "prompt_embeds": refused("the guardrails cannot read embeddings; and they are unpickled (CVE-2025-62164)."),
-    "return_prompt_text": refused("the prompt would come back unchecked.", harmless=(False,)),
-    "return_token_ids": refused("token ids would bypass the guardrails on the answer.", harmless=(False,)),
-    "return_tokens_as_token_ids": refused("token ids would bypass the guardrails on the answer.", harmless=(False,)),
-    "return_token_offsets": refused("it describes the answer before the guardrails.", harmless=(False,)),
-    "vllm_xargs": refused("it reaches engine internals."),
-    "kv_transfer_params": refused("it moves caches between engines and is not for clients."),
-    "ec_transfer_params": refused("it moves caches between engines and is not for clients."),
-    "routed_experts_prompt_start": refused("it reaches engine internals.", harmless=(0,)),
-    "mm_processor_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
-    "media_io_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
-    "mm_payload": refused("it hands the engine decoded media."),
-    "return_mm_kwargs": refused("it returns engine internals.", harmless=(False,)),
+    **_REFUSED,
 }
 
 CHAT: Mapping[str, Check] = {
@@ -230,6 +242,58 @@ EMBEDDINGS: Mapping[str, Check] = {
     "embed_dtype": untouched,
 }
 
+_NO_STATE = "the gateway keeps no conversations; send the earlier items again in 'input'."
+
+RESPONSES: Mapping[str, Check] = {
+    "model": untouched,
+    "stream": boolean,
+    "stream_options": mapping(8),
+    "input": untouched,  # checked by gateway.api.items
+    "instructions": texts(1, 1_000_000),
+    "max_output_tokens": integer(1, MAX_TOKENS),
+    "max_tool_calls": integer(0, 1_000),
+    "text": check_text_options,
+    "tools": check_flat_tools,
+    "tool_choice": untouched,
+    "parallel_tool_calls": boolean,
+    "reasoning": mapping(8),
+    "include_reasoning": boolean,
+    "include": includable,
+    "top_logprobs": integer(0, MAX_LOGPROBS),
+    "chat_template_kwargs": template_options,
+    "structured_outputs": check_structured_outputs,
+    **{name: _COMMON[name] for name in ("temperature", "top_p", "top_k", "min_p", "seed", "user", "logit_bias")},
+    **{name: _COMMON[name] for name in ("frequency_penalty", "presence_penalty", "repetition_penalty")},
+    **{name: _COMMON[name] for name in ("stop", "stop_token_ids", "ignore_eos", "skip_special_tokens")},
+    "include_stop_str_in_output": boolean,
+    "truncation": untouched,
+    "service_tier": untouched,
+    "safety_identifier": untouched,
+    "prompt_cache_key": untouched,
+    "prompt_cache_retention": untouched,
+    **_REFUSED,
+    "previous_response_id": refused(_NO_STATE),
+    "conversation": refused(_NO_STATE),
+    "background": refused("an answer nobody waits for would be kept upstream.", harmless=(False,)),
+    "previous_input_messages": refused("the guardrails do not read them; put them into 'input'."),
+    "enable_response_messages": refused("the answer's raw tokens would bypass the guardrails.", harmless=(False,)),
+    "prompt": refused("prompts of the house are at /v1/prompts; name the one you use in x-kakehashi-prompt."),
+}
+
+TOKENIZE: Mapping[str, Check] = {
+    "model": untouched,
+    "prompt": untouched,  # checked by gateway.api.content
+    "messages": untouched,  # checked by gateway.api.content
+    "tools": check_tools,
+    "add_special_tokens": boolean,
+    "add_generation_prompt": boolean,
+    "continue_final_message": boolean,
+    "chat_template_kwargs": template_options,
+    "chat_template": CHAT["chat_template"],
+    "return_token_strs": refused("token ids and texts are not told, only their number.", harmless=(False,)),
+    **_REFUSED,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
@@ -255,7 +319,8 @@ def sift(body: dict[str, Any], allowed: Mapping[str, Check]) -> Sifted:
             continue
         check = allowed.get(name)
         if check is None:
-            ignored.append(name)
+            if (name, value) != ("store", False):  # as asked: nothing is stored
+                ignored.append(name)
             continue
         check(value, name)
         kept[name] = value

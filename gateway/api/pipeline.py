@@ -20,7 +20,7 @@ from gateway.api.client import Client
 from gateway.api.exchange import Exchange, Surface
 from gateway.api.params import sift
 from gateway.api.services import Services
-from gateway.api.stream import StreamRelay, error_frame
+from gateway.api.stream import Relay
 from gateway.api.upstream_answer import raise_for_status, read_answer
 from gateway.api.usage import NOTHING, Usage
 from gateway.errors import (
@@ -53,12 +53,12 @@ class Pipeline:
         exchange = await self._begin(Client(scope, receive, send))
         try:
             await self._admit(exchange)
-            forward = await self._check_request(exchange)
+            exchange.forward = forward = await self._check_request(exchange)
             await self._store_intent(exchange, forward)
             if exchange.streams:
-                await self._answer_stream(exchange, forward)
+                await self._answer_stream(exchange)
             else:
-                await self._answer_whole(exchange, forward)
+                await self._answer_whole(exchange)
         except (ApiError, Blocked, ClientGone, asyncio.CancelledError) as error:
             await self._end_badly(exchange, error)
         finally:
@@ -100,45 +100,39 @@ class Pipeline:
 
     # -- the engine ---------------------------------------------------------------------------------------------------
 
-    def _sent(self, x: Exchange, forward: dict[str, Any]) -> AbstractAsyncContextManager[Reply]:
+    def _sent(self, x: Exchange) -> AbstractAsyncContextManager[Reply]:
         route = x.route
         assert route is not None  # noqa: S101 - admitted before
-        encode = x.encode(forward, self.services.salt_key)
-        return self.services.pool.send(self.surface.path, route.serves, encode, x.client.request_id)
+        path = self.surface.upstream_path or self.surface.path
+        return self.services.pool.send(path, route.serves, x.encode(self.services.salt_key), x.client.request_id)
 
-    async def _answer_whole(self, x: Exchange, forward: dict[str, Any]) -> None:
+    async def _answer_whole(self, x: Exchange) -> None:
         x.usage = None
-        async with x.client.watched(), self._sent(x, forward) as reply:
+        async with x.client.watched(), self._sent(x) as reply:
             answer, x.received = await read_answer(reply)
         x.usage = Usage.of(answer.get("usage")) or Usage(x.prompt_guess(), 0, exact=False)
-        _note_answer(x, answer)
+        x.upstream_model = str(answer.get("model") or "")[:200]
+        x.finish_reason = self.surface.dialect.finish_reason(answer)
         body = await self._check_response(x, answer)
         await self._store_outcome(x, "ok", 200)
         await x.client.answer(200, body, x.headers())
 
     async def _check_response(self, x: Exchange, answer: dict[str, Any]) -> bytes:
-        if not self.surface.generates:  # embeddings: numbers, nothing to read and nothing worth keeping
-            body, x.received = x.received, b""
-            return body
-        texts = _texts(answer)
-        if len(x.received) > _IN_THREAD_BYTES:
-            answer = await asyncio.to_thread(x.guard.check_response, answer)
+        raw = x.received
+        if not self.surface.generates:  # numbers, nothing worth keeping
+            x.received = b""
+        guarded = self.surface.dialect.guarded
+        if len(raw) > _IN_THREAD_BYTES:
+            told = await asyncio.to_thread(guarded, x.guard, answer, x.asked)
         else:
-            answer = x.guard.check_response(answer)
-        if _texts(answer) != texts:
-            _drop_logprobs(answer)
-        return orjson.dumps(answer)
+            told = guarded(x.guard, answer, x.asked)
+        return raw if told is answer and not self.surface.generates else orjson.dumps(told)
 
-    async def _answer_stream(self, x: Exchange, forward: dict[str, Any]) -> None:
-        options = x.body.get("stream_options", {})
-        relay = StreamRelay(
-            x.guard,
-            wants_usage=bool(options.get("include_usage")),
-            continuous=bool(options.get("continuous_usage_stats")),
-        )
+    async def _answer_stream(self, x: Exchange) -> None:
+        x.relay = relay = self.surface.dialect.relay(x.guard, x.asked)
         x.usage = None
         try:
-            async with x.client.watched(), self._sent(x, forward) as reply:
+            async with x.client.watched(), self._sent(x) as reply:
                 await raise_for_status(reply)
                 await self._relay(x, reply, relay)
         finally:
@@ -147,7 +141,7 @@ class Pipeline:
         await self._send(x, b"")
         await x.client.write(relay.ending(), last=True)
 
-    async def _relay(self, x: Exchange, reply: Reply, relay: StreamRelay) -> None:
+    async def _relay(self, x: Exchange, reply: Reply, relay: Relay) -> None:
         async with aclosing(reply.parts()) as parts:
             async for part in parts:
                 out = relay.feed(part)
@@ -193,8 +187,8 @@ class Pipeline:
         if isinstance(error, ClientGone | asyncio.CancelledError):
             raise error
         answer.headers = {**x.headers(), **answer.headers}
-        if x.streaming:
-            await x.client.write(error_frame(answer), last=True)
+        if x.streaming and x.relay:
+            await x.client.write(x.relay.broken(answer), last=True)
         raise answer from (error if error is not answer else None)
 
     async def _settle(self, x: Exchange) -> None:
@@ -221,28 +215,9 @@ def _judge(error: BaseException) -> tuple[str, ApiError]:
     return "client_gone", gone
 
 
-def _note_answer(x: Exchange, answer: dict[str, Any]) -> None:
-    x.upstream_model = str(answer.get("model") or "")[:200]
-    choices = [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]
-    x.finish_reason = ",".join(dict.fromkeys(str(c.get("finish_reason")) for c in choices if c.get("finish_reason")))
-
-
-def _note_stream(x: Exchange, relay: StreamRelay) -> None:
+def _note_stream(x: Exchange, relay: Relay) -> None:
     if relay.begun:
         x.usage = relay.usage(x.prompt_guess())
         x.received = relay.received()
     x.upstream_model = relay.model[:200]
     x.finish_reason = relay.finish_reason
-
-
-def _texts(answer: dict[str, Any]) -> list[Any]:
-    """The texts of every choice, to see whether the guard changed one."""
-    choices = [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]
-    return [choice.get("text") or (choice.get("message") or {}).get("content") for choice in choices]
-
-
-def _drop_logprobs(answer: dict[str, Any]) -> None:
-    """They would spell out what the guard has changed."""
-    for choice in answer.get("choices") or ():
-        if isinstance(choice, dict) and choice.get("logprobs") is not None:
-            choice["logprobs"] = None

@@ -160,3 +160,40 @@ def check_tools(tools: Any, where: str = "tools") -> None:
             raise BadRequest(f"{here} must be {{'type': 'function', 'function': {{'name': …}}}}.", param=here)
         if function.get("parameters") is not None:
             check_schema(function["parameters"], f"{here}.function.parameters")
+
+
+def check_text_options(value: Any, where: str = "text") -> None:
+    """``text`` of a Responses request: the answer's format, whose schema lies one level higher than in chat."""
+    form = value.get("format") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(form, dict | None):
+        raise BadRequest(f"{where} must be an object with a 'format'.", param=where)
+    kind = (form or {}).get("type", "text")
+    if kind not in ("text", "json_object", "json_schema"):
+        raise BadRequest(f"{where}.format.type must be text, json_object or json_schema.", param=f"{where}.format.type")
+    if form is not None and kind == "json_schema":
+        check_schema(form.get("schema"), f"{where}.format.schema")
+
+
+def check_flat_tools(tools: Any, where: str = "tools") -> None:
+    """Tools of a Responses request: functions, free-form tools, and namespaces of them; each runs at the client.
+
+    Hosted tools (web search, code interpreter, MCP servers …) are refused: the engine would reach out for a client.
+    """
+    if not isinstance(tools, list) or len(tools) > 128:
+        raise BadRequest(f"{where} must be a list of at most 128 tools.", param=where)
+    for index, tool in enumerate(tools):
+        here = f"{where}[{index}]"
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if kind not in ("function", "custom", "namespace") or not isinstance(tool.get("name"), str):
+            message = (
+                f"{here} must be {{'type': 'function', 'name': …}}; tools that run at the server are not accepted."
+            )
+            raise BadRequest(message, code="unsupported_parameter", param=here)
+        if kind == "namespace":
+            if where != "tools":
+                raise BadRequest(f"{here}: a namespace holds no namespaces.", param=here)
+            check_flat_tools(tool.get("tools"), f"{here}.tools")
+        if kind == "custom" and (tool.get("format") or {"type": "text"}) != {"type": "text"}:
+            raise BadRequest(f"{here}.format: only free-form text is accepted.", param=f"{here}.format")  # as in vLLM
+        if tool.get("parameters") is not None:
+            check_schema(tool["parameters"], f"{here}.parameters")

@@ -84,4 +84,9 @@ def data_frame(data: bytes) -> bytes:
     return b"data: " + data + b"\n\n"
 
 
+def event_frame(event: str, data: bytes) -> bytes:
+    """A frame of a named event (the name on one line, whatever it holds)."""
+    return b"event: " + _LINE_END.sub(b"", event.encode()) + b"\ndata: " + data + b"\n\n"
+
+
 DONE = data_frame(b"[DONE]")

@@ -1,35 +1,30 @@
 """A streamed answer: upstream's frames in, guarded frames out. Pure; the pipeline does the reading and writing.
 
-A frame whose text did not change goes on as the bytes it came in. A stream that breaks off is never ended cleanly
-(portkey#1797): :meth:`StreamRelay.check_complete` raises, the client gets an error frame and no ``[DONE]``.
+Here is what every dialect's stream has in common. A stream that breaks off is never ended cleanly (portkey#1797):
+:meth:`Relay.check_complete` raises, and the client gets an error frame in place of the ending.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import orjson
 
-from gateway.api.deltas import ChoiceStream, has_substance
-from gateway.api.sse import DONE, Frame, FrameTooLong, SseParser, data_frame
+from gateway.api.sse import Frame, FrameTooLong, SseParser, data_frame
 from gateway.api.usage import Usage
 from gateway.errors import ApiError, BadGateway
-from gateway.guardrails.types import RequestGuard
 
 
-class StreamRelay:
-    """The state of one stream. ``wants_usage``: the client asked for the usage chunk; ``continuous``: in each chunk."""
+class Relay(ABC):
+    """The state of one stream."""
 
-    def __init__(self, guard: RequestGuard, *, wants_usage: bool = False, continuous: bool = False) -> None:
-        self._guard, self._wants_usage, self._continuous = guard, wants_usage, continuous
+    def __init__(self) -> None:
         self._parser = SseParser()
-        self._choices: dict[int, ChoiceStream] = {}
-        self._head: dict[str, Any] = {}  # id, object, created, model: for chunks of our own
         self._usage: dict[str, Any] | None = None
         self.failure: ApiError | None = None  # broken chunks, or upstream's own error frame
-        self.done = False
+        self.done = False  # nothing more can come
         self.begun = False  # a frame with data has come
-        self.texts = 0  # chunks that carried text: about one token each
 
     def feed(self, part: bytes) -> bytes:
         """What may be sent now. ``failure`` is set when the stream went wrong: send what is returned, then say so."""
@@ -49,86 +44,47 @@ class StreamRelay:
             return frame.raw  # a comment: keeps the connection alive
         self.begun = True
         if frame.data == b"[DONE]":
-            self.done = True
-            return b""
+            return self._end_mark()
         try:
-            chunk = orjson.loads(frame.data)
+            event = orjson.loads(frame.data)
         except orjson.JSONDecodeError:
             raise BadGateway("The model server sent a broken chunk.", code="upstream_bad_chunk") from None
-        if not isinstance(chunk, dict):
+        if not isinstance(event, dict):
             raise BadGateway("The model server sent a broken chunk.", code="upstream_bad_chunk")
-        if chunk.get("error"):
-            raise _upstream_error(chunk["error"])
-        return self._chunk(chunk, frame)
+        if event.get("error"):
+            raise upstream_error(event["error"])
+        return self._event(event, frame)
 
-    def _chunk(self, chunk: dict[str, Any], frame: Frame) -> bytes:
-        if not self._head:
-            self._head = {name: chunk[name] for name in ("id", "object", "created", "model") if name in chunk}
-        choices = chunk.get("choices")
-        changed = self._take_usage(chunk)
-        if isinstance(choices, list) and choices:
-            kept = [choice for choice in choices if isinstance(choice, dict) and self._open(choice)]
-            touched = [self._choice(choice) for choice in kept]
-            if any(touched) or len(kept) != len(choices):
-                chunk["choices"] = kept = [choice for choice in kept if has_substance(choice)]
-                changed = True
-            if not kept:
-                return b""
-        elif choices is not None:
-            return b""  # the usage chunk: ours comes at the end, to those who asked
-        if changed:
-            if self._wants_usage:
-                chunk.setdefault("usage", None)
-            return data_frame(orjson.dumps(chunk))
-        if self._wants_usage and "usage" not in chunk:
-            return frame.raw.replace(frame.data or b"", (frame.data or b"")[:-1] + b',"usage":null}', 1)
-        return frame.raw
+    @abstractmethod
+    def _event(self, event: dict[str, Any], frame: Frame) -> bytes:
+        """What of one event may be sent. Raises ApiError for one that tells of a failure."""
 
-    def _open(self, choice: dict[str, Any]) -> bool:
-        known = self._choices.get(_index(choice))
-        return known is None or not known.closed
-
-    def _choice(self, choice: dict[str, Any]) -> bool:
-        index = _index(choice)
-        stream = self._choices.get(index)
-        if stream is None:
-            stream = self._choices[index] = ChoiceStream(index, self._guard)
-        texts = stream.texts
-        changed = stream.take(choice)
-        self.texts += stream.texts > texts
-        return changed
-
-    def _take_usage(self, chunk: dict[str, Any]) -> bool:
-        """Remember usage on whatever chunk it comes (litellm#36168); whether the chunk changed for the client."""
-        if "usage" not in chunk:
-            return False
-        if isinstance(chunk["usage"], dict):
-            self._usage = chunk["usage"]
-        if self._continuous:
-            return False
-        if self._wants_usage:
-            changed, chunk["usage"] = chunk["usage"] is not None, None
-            return changed
-        del chunk["usage"]
-        return True
+    def _end_mark(self) -> bytes:
+        """``[DONE]`` came; only some dialects know it."""
+        return b""
 
     @property
     def finished(self) -> bool:
-        """Nothing more can come: upstream said so, or every choice has ended."""
-        return self.done or (bool(self._choices) and all(choice.closed for choice in self._choices.values()))
+        """The answer is whole."""
+        return self.done
 
     @property
+    @abstractmethod
     def blocked(self) -> bool:
-        """Every choice was ended by the guardrails: there is no reason to let the engine go on."""
-        return bool(self._choices) and all(c.finish_reason == "content_filter" for c in self._choices.values())
+        """The guardrails ended all of it: there is no reason to let the engine go on."""
 
     @property
-    def finish_reason(self) -> str:
-        return ",".join(dict.fromkeys(c.finish_reason for c in self._choices.values() if c.finish_reason))
+    @abstractmethod
+    def finish_reason(self) -> str: ...
 
     @property
-    def model(self) -> str:
-        return str(self._head.get("model") or "")
+    @abstractmethod
+    def model(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def texts(self) -> int:
+        """Pieces that carried text: about one token each."""
 
     def check_complete(self) -> None:
         """After the last byte from upstream. Raises ApiError if the answer is not whole."""
@@ -141,24 +97,20 @@ class StreamRelay:
         """Upstream's own numbers (an explicit 0 is 0), else an estimate of what was generated."""
         return Usage.of(self._usage) or Usage(prompt_guess, self.texts, exact=False)
 
+    @abstractmethod
     def ending(self) -> bytes:
-        """The last bytes of a complete stream."""
-        if self._wants_usage and self._usage is not None:
-            return data_frame(orjson.dumps({**self._head, "choices": [], "usage": self._usage})) + DONE
-        return DONE
+        """The last bytes of a complete stream; sent once its outcome is on record."""
 
+    def broken(self, error: ApiError) -> bytes:
+        """The last frame of a stream that failed, in place of its ending."""
+        return data_frame(error.body())
+
+    @abstractmethod
     def received(self) -> bytes:
         """The answer as received from upstream, assembled, for the audit record."""
-        choices = [choice.message() for choice in self._choices.values()]
-        return orjson.dumps({**self._head, "choices": choices, "usage": self._usage})
 
 
-def _index(choice: dict[str, Any]) -> int:
-    index = choice.get("index")
-    return index if isinstance(index, int) else 0
-
-
-def _upstream_error(error: Any) -> ApiError:
+def upstream_error(error: Any) -> ApiError:
     """Upstream's error inside a stream, with its message and, where it gives one, its status (litellm#22218)."""
     described = error if isinstance(error, dict) else {"message": str(error)}
     failure = BadGateway(str(described.get("message") or "The model server failed."), code="upstream_error")
@@ -166,8 +118,3 @@ def _upstream_error(error: Any) -> ApiError:
     if isinstance(code, int) and 400 <= code < 600:
         failure.status = code
     return failure
-
-
-def error_frame(error: ApiError) -> bytes:
-    """The last frame of a stream that failed. No ``[DONE]`` follows it."""
-    return data_frame(error.body())

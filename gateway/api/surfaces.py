@@ -1,4 +1,4 @@
-"""The surfaces that reach a model: chat completions, completions, embeddings. Their life is in ``pipeline``."""
+"""The surfaces that reach a model. Their life is in ``pipeline``, what differs between them in their dialects."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 from starlette.routing import Route
 
-from gateway.api import content, params
+from gateway.api import content, items, params
+from gateway.api.dialect import NUMBERS, NumbersDialect
 from gateway.api.exchange import Surface
 from gateway.api.pipeline import Pipeline
+from gateway.api.responses import ResponsesDialect
 from gateway.api.services import Services
+from gateway.errors import BadRequest
 
 
 def _check_chat(body: dict[str, Any]) -> None:
@@ -24,10 +27,41 @@ def _check_embeddings(body: dict[str, Any]) -> None:
     content.check_input(body.get("input"))
 
 
+def _check_responses(body: dict[str, Any]) -> None:
+    items.check_items(body.get("input"))
+
+
+def _check_tokenize(body: dict[str, Any]) -> None:
+    if "messages" in body:
+        content.check_messages(body["messages"])
+    if ("messages" in body) == isinstance(body.get("prompt"), str):
+        raise BadRequest("Give either 'prompt' (a text) or 'messages'.", param="prompt")
+
+
 SURFACES = (
     Surface("chat", "/chat/completions", params.CHAT, _check_chat, ("messages", "tools")),
     Surface("completions", "/completions", params.COMPLETIONS, _check_completion, ("prompt", "suffix")),
-    Surface("embeddings", "/embeddings", params.EMBEDDINGS, _check_embeddings, ("input",), generates=False),
+    Surface(
+        "responses",
+        "/responses",
+        params.RESPONSES,
+        _check_responses,
+        ("input", "instructions", "tools"),
+        dialect=ResponsesDialect(),
+    ),
+    Surface(
+        "embeddings", "/embeddings", params.EMBEDDINGS, _check_embeddings, ("input",), generates=False, dialect=NUMBERS
+    ),
+    Surface(
+        "tokenize",
+        "/tokenize",
+        params.TOKENIZE,
+        _check_tokenize,
+        ("prompt", "messages", "tools"),
+        generates=False,
+        dialect=NumbersDialect(("count", "max_model_len")),
+        upstream_path="../tokenize",  # vLLM has it beside /v1
+    ),
 )
 
 

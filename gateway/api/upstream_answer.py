@@ -41,6 +41,9 @@ def error_of(status: int, body: bytes, retry_after: str) -> ApiError:
     message, code, param = _described(body)
     if status in (401, 403):
         return BadGateway("The model server refuses the gateway's API key.", code="upstream_unauthorized")
+    if status in (404, 405, 501) and not code and param != "model":
+        told = f"The model server does not serve this kind of request. {message}".strip()
+        return UpstreamRefused(404, told, code="surface_not_served", headers=None)
     if 400 <= status < 500:
         headers = {"retry-after": retry_after} if retry_after.isascii() and retry_after.isdigit() else None
         return UpstreamRefused(

@@ -18,13 +18,20 @@ class Usage:
 
     @classmethod
     def of(cls, usage: Any) -> Usage | None:
-        """From upstream's ``usage`` object; None when there is none. Zero is zero, not unknown (litellm#37992)."""
+        """From upstream's ``usage`` object; None when there is none. Zero is zero, not unknown (litellm#37992).
+
+        Chat says prompt and completion tokens; responses and messages say input and output tokens. Messages do not
+        count among the input what came from or went to the cache; it was prompt all the same.
+        """
         if not isinstance(usage, dict):
             return None
-        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if not isinstance(prompt, int) and not isinstance(completion, int):
+        numbers = {name: value for name, value in usage.items() if isinstance(value, int)}
+        prompt = numbers.get("prompt_tokens", numbers.get("input_tokens"))
+        completion = numbers.get("completion_tokens", numbers.get("output_tokens"))
+        if prompt is None and completion is None:
             return None
-        return cls(prompt if isinstance(prompt, int) else 0, completion if isinstance(completion, int) else 0)
+        cached = sum(numbers.get(name, 0) for name in ("cache_read_input_tokens", "cache_creation_input_tokens"))
+        return cls((prompt or 0) + cached, completion or 0)
 
 
 NOTHING = Usage()

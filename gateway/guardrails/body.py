@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ ChangeJson = Callable[[str], str]
 
 _SCHEMA_TEXT = ("description", "title", "const", "default", "enum", "examples")
 _REASONING = ("refusal", "reasoning", "reasoning_content")
+_TOOL_OUTPUTS = ("function_call_output", "custom_tool_call_output", "tool_result")
 
 
 def fence(text: str, name: str = "") -> str:
@@ -45,8 +47,10 @@ def _changed(text: str, source: Source, trusted: bool, change: Change) -> str:
 
 
 def map_request(body: dict[str, Any], change: Change, change_json: ChangeJson) -> dict[str, Any]:
-    """A copy of a chat, completions, embeddings or responses request with every text changed."""
+    """A copy of a chat, completions, embeddings, responses or messages request with every text changed."""
     new = dict(body)
+    if "system" in body:
+        new["system"] = _content(body["system"], "user", True, change)
     if isinstance(body.get("messages"), list):
         new["messages"] = [_message(message, change, change_json) for message in body["messages"]]
     for field in ("prompt", "input", "suffix", "instructions", "query", "documents"):
@@ -56,7 +60,7 @@ def map_request(body: dict[str, Any], change: Change, change_json: ChangeJson) -
     for field in ("tools", "functions"):
         if isinstance(body.get(field), list):
             new[field] = [_described(item, change) for item in body[field]]
-    for field in ("response_format", "guided_json", "guided_choice", "structured_outputs", "text"):
+    for field in ("response_format", "guided_json", "guided_choice", "structured_outputs", "text", "output_config"):
         if isinstance(body.get(field), dict | list):
             new[field] = _described(body[field], change)
     return new
@@ -74,14 +78,25 @@ def _input(value: Any, source: Source, trusted: bool, change: Change, change_jso
 def _message(message: Any, change: Change, change_json: ChangeJson) -> Any:
     if not isinstance(message, dict):
         return message
-    role = message.get("role") or ("tool" if message.get("type") == "function_call_output" else "user")
+    role = message.get("role") or ("tool" if message.get("type") in _TOOL_OUTPUTS else "user")
     source: Source = "tool" if role in ("tool", "function") else "user"
     trusted = role in ("system", "developer", "assistant")
     new = dict(message)
-    for field in ("content", "text", "output", *_REASONING):
+    for field in ("content", "text", "output", "summary", *_REASONING):
         if field in message:
             new[field] = _content(message[field], source, trusted, change)
+    if isinstance(message.get("input"), str):  # a free-form tool call of an earlier turn
+        new["input"] = _changed(message["input"], "user", True, change)
+    if isinstance(new.get("content"), list):
+        new["content"] = [_tool_use(part, change_json) for part in new["content"]]
     return _calls(new, change_json)
+
+
+def _tool_use(part: Any, change_json: ChangeJson) -> Any:
+    """A block of a messages request that holds a tool call of an earlier turn: its input is an object, not text."""
+    if not isinstance(part, dict) or not isinstance(part.get("input"), dict):
+        return part
+    return {**part, "input": json.loads(change_json(json.dumps(part["input"], ensure_ascii=False)))}
 
 
 def _content(content: Any, source: Source, trusted: bool, change: Change) -> Any:
@@ -91,8 +106,10 @@ def _content(content: Any, source: Source, trusted: bool, change: Change) -> Any
     if isinstance(content, list):
         return [_content(part, source, trusted, change) for part in content]
     if isinstance(content, dict):
+        if content.get("type") in _TOOL_OUTPUTS:
+            source, trusted = "tool", False
         return {
-            key: _content(value, source, trusted, change) if key in ("text", "content", "refusal", "output") else value
+            key: _content(value, source, trusted, change) if key in ("text", "content", "refusal", "output", "thinking") else value
             for key, value in content.items()
         }
     return content

@@ -211,6 +211,10 @@ def _answers_json(body: dict[str, Any]) -> bool:
     wanted = body.get("response_format")
     if isinstance(wanted, dict) and wanted.get("type") in ("json_object", "json_schema"):
         return True
+    for holder in (body.get("text"), body.get("output_config")):  # responses, messages
+        wanted = holder.get("format") if isinstance(holder, dict) else None
+        if isinstance(wanted, dict) and wanted.get("type") in ("json_object", "json_schema"):
+            return True
     outputs = body.get("structured_outputs")
     return "guided_json" in body or (isinstance(outputs, dict) and "json" in outputs)
 

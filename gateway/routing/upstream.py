@@ -102,11 +102,17 @@ class Upstream:
             raise RuntimeError("Upstream.open() comes first")
         return self._session
 
+    def url(self, path: str) -> str:
+        """The address of a path below the base URL, or with ``..`` beside it: vLLM has some of its own there."""
+        if path.startswith("../"):
+            return self.base_url.removesuffix("/v1") + path.removeprefix("..")
+        return self.base_url + path
+
     async def post(self, path: str, body: bytes, request_id: str) -> aiohttp.ClientResponse:
         """Send a request; the answer's head. Raises NotReached, aiohttp.ClientError."""
         try:
             return await self.session.post(
-                self.base_url + path, data=body, headers={"x-request-id": request_id}, allow_redirects=False
+                self.url(path), data=body, headers={"x-request-id": request_id}, allow_redirects=False
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self.health.down(_why(error))

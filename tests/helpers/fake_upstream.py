@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.helpers import fake_surfaces
+
 VLLM_MODEL = {"id": "qwen-test", "object": "model", "created": 1, "owned_by": "vllm", "max_model_len": 8192,
               "root": "/secret/path/on/disk", "permission": [{"id": "modelperm-1"}]}  # fmt: skip
 
@@ -57,6 +59,9 @@ class FakeUpstream:
         app.router.add_post("/v1/chat/completions", self._guarded(self._chat))
         app.router.add_post("/v1/completions", self._guarded(self._chat))
         app.router.add_post("/v1/embeddings", self._embeddings)
+        app.router.add_post("/v1/responses", self._guarded(self._chat))
+        app.router.add_post("/v1/messages", self._guarded(self._chat))
+        app.router.add_post("/tokenize", self._tokenize)
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -82,6 +87,13 @@ class FakeUpstream:
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return web.json_response({"object": "list", "model": body["model"], "data": data, "usage": usage})
 
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        body = await self._note(request)
+        if self.mode == "error":
+            return web.Response(body=self.error_body, status=self.status, headers=self.error_headers)
+        ids = [ord(char) for char in fake_surfaces.said_to(body)]
+        return web.json_response({"count": len(ids), "max_model_len": 8192, "tokens": ids, "token_strs": None})
+
     async def _note(self, request: web.Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()
         self.requests.append(body)
@@ -102,7 +114,40 @@ class FakeUpstream:
             return web.Response(text="<html>gateway</html>")
         if self.mode == "raw" and not body.get("stream"):
             return web.Response(body=self.raw, content_type="application/json")
+        surface = request.path.rpartition("/")[2]
+        if surface in ("responses", "messages"):
+            return await self._other(request, body, surface)
         return await self._stream(request, body) if body.get("stream") else await self._whole(body)
+
+    async def _other(self, request: web.Request, body: dict[str, Any], surface: str) -> web.StreamResponse:
+        """Responses and messages: whole, or event by event with the same faults as chat."""
+        text = fake_surfaces.said_to(body) if self.answer is None else self.answer
+        if not body.get("stream"):
+            items = fake_surfaces.response_items(text, self.mode)
+            whole = fake_surfaces.message(body, text, self.mode)
+            answer = fake_surfaces.response(body, items) if surface == "responses" else whole
+            return web.json_response(answer, dumps=lambda value: json.dumps(value, ensure_ascii=False))
+        events = fake_surfaces.response_events if surface == "responses" else fake_surfaces.message_events
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        if self.mode == "raw":
+            await self._write(response, self.raw)
+            return response
+        deltas = 0
+        for number, (kind, event) in enumerate(events(body, text, self.mode, self.piece)):
+            numbered = {"sequence_number": number} if surface == "responses" else {}
+            data = json.dumps({"type": kind, **event, **numbered}, ensure_ascii=False)
+            await self._write(response, f"event: {kind}\ndata: {data}\n\n".encode())
+            deltas += kind.endswith("delta")
+            if self.mode == "slow":
+                await asyncio.sleep(self.pause_s)
+            if deltas == 2 and kind.endswith("delta") and (end := await self._fault()):
+                if end == "!abort" and request.transport:
+                    request.transport.abort()
+                if end.startswith("!"):
+                    return response
+                await self._write(response, b"data: " + end.encode() + b"\n\n")
+        return response
 
     def _text(self, body: dict[str, Any]) -> str:
         if self.answer is not None:

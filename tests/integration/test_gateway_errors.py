@@ -79,7 +79,7 @@ def test_the_admin_api_is_not_on_the_public_port(gateway: RunningGateway, path: 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v1/models/", 404), ("POST", "/v1/responses", 404),
+        ("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v1/models/", 404), ("GET", "/v1/responses/resp_1", 404),
         ("POST", "/invocations", 404), ("POST", "/v1/load_lora_adapter", 404), ("POST", "/tokenize", 404),
         ("POST", "/pause", 404), ("GET", "/v1/chat/completions", 405), ("DELETE", "/v1/models", 405),
         ("GET", "/v1/prompts/..%2f..%2fetc", 404), ("GET", "/v1/prompts/nope", 404), ("GET", "/v1/models/nope", 404),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.api.stream import StreamRelay, error_frame
+from gateway.api.chat_stream import ChatRelay
 from gateway.api.usage import Usage
 from gateway.errors import ApiError, BadGateway
 from tests.helpers.fakes import NAME, PLACEHOLDER, FakeGuard
@@ -44,8 +44,8 @@ def text_of(sent: bytes, index: int = 0, field: str = "content") -> str:
     )
 
 
-def relayed(*parts: bytes, **options: bool) -> tuple[StreamRelay, bytes]:
-    relay = StreamRelay(FakeGuard(), **options)
+def relayed(*parts: bytes, **options: bool) -> tuple[ChatRelay, bytes]:
+    relay = ChatRelay(FakeGuard(), **options)
     sent = b"".join(relay.feed(part) for part in parts)
     relay.check_complete()
     return relay, sent + relay.ending()
@@ -80,12 +80,12 @@ def test_text_held_back_leaves_with_the_last_chunk_of_its_choice() -> None:
 
 
 def test_a_chunk_that_is_wholly_held_back_is_not_sent() -> None:
-    relay = StreamRelay(FakeGuard())
+    relay = ChatRelay(FakeGuard())
     assert relay.feed(chunk({"content": "[["})) == b""
 
 
 def test_a_forbidden_word_ends_the_choice_before_any_of_it_is_sent() -> None:
-    relay = StreamRelay(FakeGuard())
+    relay = ChatRelay(FakeGuard())
     sent = relay.feed(chunk({"content": "これは禁"})) + relay.feed(chunk({"content": "句です"}))
     sent += relay.feed(chunk({"content": "続き"}))
     assert text_of(sent) == "これは"
@@ -185,7 +185,7 @@ class TestUsage:
 
     def test_of_every_chunk_passes_to_those_who_asked_for_it(self) -> None:
         part = frame({**HEAD, "choices": [{"index": 0, "delta": {"content": "x"}}], "usage": {"prompt_tokens": 3}})
-        relay = StreamRelay(FakeGuard(), wants_usage=True, continuous=True)
+        relay = ChatRelay(FakeGuard(), wants_usage=True, continuous=True)
         assert relay.feed(part) == part
 
 
@@ -212,5 +212,5 @@ class TestEnd:
         assert relayed(chunk(finish="stop"), DONE + chunk({"content": "more"}))[1].count(b"data:") == 2
 
     def test_an_error_frame_has_openais_shape(self) -> None:
-        told = json.loads(error_frame(BadGateway("gone", code="x"))[6:])
+        told = json.loads(ChatRelay(FakeGuard()).broken(BadGateway("gone", code="x"))[6:])
         assert told == {"error": {"message": "gone", "type": "server_error", "param": None, "code": "x"}}

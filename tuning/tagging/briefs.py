@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from apps.common.tagging import Line
+from apps.common.tagging.outline import Unit, outlined
 from tuning.tagging.texts import Labelled
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "briefs"
@@ -23,12 +23,13 @@ def load(folder: Path = FOLDER) -> list[Labelled]:
 
 
 def read(path: Path) -> Labelled:
-    lines, labels = [], []
+    """One brief. Raises ValueError naming file and line."""
+    units, labels = [], []
     for number, row in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], 2):
         found = _ROW.match(row)
         if not found and row.strip():
             raise ValueError(f"{path.name}:{number}: not 'ROLE | text': {row[:60]}")
         if found:
-            lines.append(Line(found["text"], ""))
+            units.append(Unit(found["text"], bool(found["same"])))
             labels.append(LETTERS[found["letter"]])
-    return Labelled(path.stem, tuple(lines), tuple(labels))
+    return Labelled(path.stem, tuple(outlined(units)), tuple(labels))

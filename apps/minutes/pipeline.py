@@ -23,6 +23,7 @@ from apps.minutes.answers import ONE_ONLY, Answers, Asker, ask
 from apps.minutes.model import Item, Meeting, Minutes, Statement, Transcript
 from apps.minutes.text import refine
 from apps.minutes.text.draft import Draft, compose, draft, meeting_date
+from apps.minutes.text.names import name_speakers
 from apps.minutes.text.people import People
 from apps.minutes.text.reasons import Reason, pattern, sentence
 from apps.minutes.text.verify import UNSURE, verify
@@ -89,7 +90,7 @@ def run(
 
 
 def speech(audio: Path, *, work: Path, request: Request, settings: Settings, progress: Progress) -> Transcript:
-    """The recording as a transcript; what an earlier run recognised is not recognised again."""
+    """The recording as a transcript, voices named where that is certain; what an earlier run recognised is kept."""
     from apps.minutes.speech.transcribe import transcribe
 
     transcript: Transcript = transcribe(
@@ -102,7 +103,12 @@ def speech(audio: Path, *, work: Path, request: Request, settings: Settings, pro
         speaker_count=request.speaker_count,
         progress=progress,
     )
-    return transcript
+    return with_names(transcript, request.meeting)
+
+
+def with_names(transcript: Transcript, meeting: Meeting) -> Transcript:
+    """The transcript with the names of voices that are certain; ``meta["speaker_names"]`` tells why, and the likely."""
+    return name_speakers(transcript, draft(transcript, meeting).talk.speakers)
 
 
 def make_minutes(

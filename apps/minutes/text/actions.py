@@ -13,7 +13,7 @@ from apps.common.japanese.normalise import half_width, is_japanese
 from apps.minutes.text import plain, plain_en
 from apps.minutes.text.approvals import approves
 from apps.minutes.text.deadlines import amends, due_of, set_due
-from apps.minutes.text.dues import find_due, without_due
+from apps.minutes.text.dues import corrects, find_due, without_due
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.owners import Answer, addressee, doubt_identity, joint, own_team, set_owner
@@ -233,7 +233,8 @@ def _is_promise(move: Move, talk: Talk) -> bool:
     if (
         not move.does("commit")
         or approves(move)
-        or move.does("opening", "reported", "hypothetical", "withdraw", "dissent", "next_meeting", "negated", "decline")
+        or move.does("opening", "reported", "hypothetical", "withdraw", "dissent", "next_meeting", "negated")
+        or (move.does("decline") and not (corrects(move.text) and due_of(move, talk)))
     ):
         return False
     if move.does("defer") and not move.does("strong_commit"):

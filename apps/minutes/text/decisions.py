@@ -15,7 +15,7 @@ from apps.minutes.text import plain, plain_en
 from apps.minutes.text.approvals import approves, find_approval, find_choice
 from apps.minutes.text.cues import cues
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
-from apps.minutes.text.matters import nearest_topic, proposes, same_figure
+from apps.minutes.text.matters import motion, nearest_topic, proposes, same_figure
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.reasons import Reason
 from apps.minutes.text.revisions import find_replaced, find_retracted, supersede
@@ -31,6 +31,15 @@ _AFTERWARDS = re.compile(
 _EARLIER = re.compile(
     r"(?:前回|先月|先週|昨年|以前|前々回|既に|すでに|当初)(?:の[一-鿿]{1,8})?(?:で|に|も)?.{0,8}(?:決め|決ま|承認|合意|決定)(?:た|った|された|した|し)"
 )
+_ON_THE_WAY = re.compile(  # 確認していきましょう: a step of this meeting
+    r"(?:確認|共有|議論|検討|整理|説明|振り返り?|おさらい|話)(?:を)?して(?:いき|みま|いこ|みよ)|(?:見|聞い|読ん)[てで](?:いき|みま|いこ|みよ)"
+)
+_THIS_MOTION = re.compile(r"^(?:この|本)(?:議案|件|案)(?:申請)?(?=[はを、])")
+_SUGGESTION = re.compile(
+    r"(?:たら|れば|のは|[てで]は|案は|とか)、?(?:どう|いかが)|(?:どう|いかが)でしょう(?:か)?[。?？]?$"
+)
+_BARE_PHRASE = re.compile(r"^[^はをがに、。]{2,14}$")
+_OPEN = re.compile(r"どう|どの|どちら|どこ|誰|だれ|いつ|何|なに|いくら")
 _SUPPOSED = re.compile(r"ことにな(?:る|り)|と思(?:い|う)|かも|でしょう|だろう|はず")
 _PERFORMED = re.compile(r"こと(?:に|と|で)(?:決|し|いたし)|決定|決め(?:ます|ました)")
 _STRONG_NOUN = re.compile(r"可決|否決|承認|却下|見送|採決")
@@ -55,7 +64,7 @@ def find_decisions(talk: Talk, taken: set[int]) -> list[Found]:
     """All decisions in order. ``taken``: indices of sentences that are already action items."""
     items: list[Found] = []
     for move in talk.moves:
-        withdrawn = find_retracted(move, items)
+        withdrawn = None if _decides_anew(move) else find_retracted(move, items)
         if withdrawn is not None:
             items.remove(withdrawn)
             if items and items[-1].core.sentence.turn == move.sentence.turn:
@@ -81,6 +90,8 @@ def _decided(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     if move.does("next_meeting") and not (move.does("decide") and _PERFORMED.search(half_width(move.text))):
         return None
     if _EARLIER.search(half_width(move.text)):
+        return None
+    if _ON_THE_WAY.search(move.text):
         return None
     if approves(move):
         return find_approval(move, talk, items)
@@ -222,6 +233,11 @@ def _found(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     found = Found("decision", _text(move), move, [move], quote=move.text)
     if find_replaced(items, found) is not None:
         return found
+    if _THIS_MOTION.match(found.text):
+        _name_motion(found, talk)
+    asked = [m for m in talk.before(move, 2)[:6] if _asks(m) and m.speaker != move.speaker]
+    if asked and is_japanese(found.text) and _BARE_PHRASE.match(found.text) and not _LOW_CONTENT.match(found.text):
+        return _with_topic(found, asked[0], talk)
     thin = not subject_nouns(found.text) or _LOW_CONTENT.match(found.text)
     if thin and any(m.does("decide") and subject_nouns(m.text) for m in talk.after(move, 0)[:1]):
         return None  # it is decided. We will launch …: the second sentence says it
@@ -235,14 +251,16 @@ def _text(move: Move) -> str:
 def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found | None:
     """それでいきましょう: what それ is, the nearest proposal or soft decision before it says."""
     earlier = [
-        m for m in talk.before(found.core, 4) if subject_words(m.text) and not m.does("opening", "decline", "dissent")
-    ]
+        m for m in talk.before(found.core, 4)
+        if subject_words(m.text) and not m.does("opening", "decline", "dissent") and not _bare_agreement(m)
+    ]  # fmt: skip
     last = items[-1] if items else None
     if last is not None and found.core.index - last.core.index <= 3 and last.core in earlier[:3]:
         last.cite(found.core)
         last.reasons = [r for r in last.reasons if r.code != "weak_decision"]
         return None
-    sources = [m for m in earlier if m.does("decide", "decide_weak") or proposes(m)] or (
+    settled = {i.core.index for i in items}
+    sources = [m for m in earlier if m.index not in settled and (m.does("decide", "decide_weak") or proposes(m))] or (
         earlier[:1] if found.core.does("anaphora") else []
     )
     if not sources and find_quantities(found.text) and is_japanese(found.text):
@@ -251,9 +269,13 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
         own_words = found.core.does("decide") and subject_words(found.text) and not _LOW_CONTENT.match(found.text)
         return found if own_words else None
     source = sources[0]
+    if is_japanese(found.text) and _asks(source) and not _LOW_CONTENT.match(found.text):
+        return _with_topic(found, source, talk)
     proposed = plain.proposal_text(source.text) if is_japanese(source.text) else plain_en.proposal_text(source.text)
     if find_quantities(found.text) and is_japanese(found.text):
         return _with_topic(found, source, talk)
+    if not proposed:
+        return None
     own = found.text if _STRONG_NOUN.search(found.text) or _REFUSES.search(found.text) else ""
     found.text = f"{proposed}件：{own}" if own and is_japanese(proposed) else f"{proposed}: {own}" if own else proposed
     found.quote = source.text
@@ -261,6 +283,25 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
     if source.sentence.turn < found.core.sentence.turn - 2:
         found.reasons.append(Reason("antecedent"))
     return found
+
+
+def _asks(move: Move) -> bool:
+    """An open question, not a suggestion: 延長はどうしますか, not 二年にするのはどうですか."""
+    return move.does("question") and _OPEN.search(_SUGGESTION.sub("", half_width(move.text))) is not None
+
+
+def _bare_agreement(move: Move) -> bool:
+    """Agreed. いいですね。"""
+    return move.does("accept") and len(move.text) < (12 if is_japanese(move.text) else 20)
+
+
+def _name_motion(found: Found, talk: Talk) -> None:
+    """本議案は可決された → 決算報告書の承認は可決された."""
+    for earlier in talk.before(found.core, 12)[:30]:
+        if title := motion(earlier):
+            found.text = _THIS_MOTION.sub(title, found.text)
+            found.refer(earlier)
+            return
 
 
 def _with_topic(found: Found, source: Move, talk: Talk) -> Found:

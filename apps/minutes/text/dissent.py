@@ -11,7 +11,7 @@ import re
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.minutes.text import plain
 from apps.minutes.text.found import Found, overlap, subject_nouns, subject_words
-from apps.minutes.text.matters import matter, proposes, topic_phrase
+from apps.minutes.text.matters import matter, motion, proposes, topic_phrase
 from apps.minutes.text.moves import Move, Talk
 
 _STANCE = re.compile(r"反対|賛成|賛同|留保|同意|異議|異論|納得|承服|意見|記録|議事録|立場|決定|結論")
@@ -20,9 +20,6 @@ _STANCE_EN = frozenset(
 )
 _REFERS = re.compile(
     r"^(?:本件|本案|それ|これ|この(?:件|点|案)|その(?:件|点|案)|同案|今の)|(?:、|は|が)(?:本件|この点|その点)"
-)
-_MOTION = re.compile(
-    r"(?:第[\d一二三四五六七八九十]+号)?議案、?(?P<t>[^。]{2,40}?)(?:の件)?(?:です|でございます|について|をお諮り|。|$)"
 )
 SAME_MATTER = 12  # turns within which one person's second sentence is about the same
 
@@ -79,9 +76,8 @@ def _about(move: Move, talk: Talk) -> tuple[str, list[Move]] | None:
     if same_turn and is_japanese(move.text):
         return plain.statement_text(same_turn[0].text.rstrip("。")), same_turn[:1]
     for earlier in talk.before(move, 8)[:18]:
-        motion = _MOTION.search(half_width(earlier.text))
-        if motion and subject_words(motion["t"]):
-            return motion["t"].strip("、"), [earlier]
+        if title := motion(earlier):
+            return title, [earlier]
         if (
             earlier.speaker != move.speaker
             and (proposes(earlier) or earlier.does("decide"))

@@ -12,7 +12,8 @@ from apps.minutes.text.actions import find_actions
 from apps.minutes.text.decisions import find_decisions
 from apps.minutes.text.dissent import find_dissent
 from apps.minutes.text.found import Found
-from apps.minutes.text.moves import Move, Talk, listen
+from apps.minutes.text.listen import listen
+from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.people import People
 from apps.minutes.text.questions import find_next_meeting, find_open_questions
 from apps.minutes.text.reasons import Reason, sentence

@@ -21,7 +21,7 @@ _SET_TOPIC = re.compile(
 )
 _TOPIC = re.compile(r"^(?P<t>[^、。]{1,24}?)(?<![でにとへ])(?:は|って)(?:、|(?=.))")
 _SUGGESTS = re.compile(
-    r"どう|いかが|たい|(?:ほう|方)が(?:いい|良|よ|望)|ませんか|ましょうか|案|べき|しようか|提案|お願い|申請|許可|承認|よろし|(?:て|で)も(?:いい|よ)"
+    r"どう|いかが|たい|(?:ほう|方)が(?:いい|良|よ|望)|ませんか|ましょうか|案|べき|しようか|提案|お願い|申請|許可|承認|よろし|(?:て|で)も(?:いい|よ)|という(?:意見|手|方法|選択肢|の)|(?:て|で)はと"
     r"|\b(?:could|should|shall|how about|what about|propose|suggest|option|ask(?:ing)?|request(?:ing)?|like to|would like|can we|may (?:i|we))\b",
     re.IGNORECASE,
 )
@@ -34,6 +34,9 @@ _MONEY, _DAYS = (
 _PETITION = re.compile(
     r"^(?:i'?m |i am |we'?re |we are )?(?:asking|requesting|applying)(?: (?:the board|you|everyone|for approval))?(?: of| for| to)?\s",
     re.IGNORECASE,
+)
+_MOTION = re.compile(
+    r"(?:第[\d一二三四五六七八九十]+号)?議案、?(?P<t>[^。]{2,40}?)(?:の件)?(?:です|でございます|につい(?:て|ては)|をお諮り|を審議|。|$)"
 )
 MONEY_UNITS = frozenset(("円", "ドル", "ユーロ"))
 
@@ -52,6 +55,12 @@ def topic_phrase(text: str, *, announced: bool = False) -> str:
     if not subject_words(phrase) - labels(phrase) or _POINTS.match(phrase):
         return ""
     return phrase[:1].upper() + phrase[1:]
+
+
+def motion(move: Move) -> str:
+    """The title of a motion that a sentence puts (第一号議案、自己株式の取得についてお諮りします), or nothing."""
+    found = _MOTION.search(half_width(move.text))
+    return found["t"].strip("、") if found and subject_words(found["t"]) else ""
 
 
 def proposes(move: Move) -> bool:

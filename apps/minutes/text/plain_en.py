@@ -26,7 +26,7 @@ _DECIDE = re.compile(
 )
 _PROPOSE = re.compile(
     r"^(?:(?:maybe |perhaps )?(?:we (?:could|should|can|might)(?: just)?|should we|shall we|how about|what about|what if we|why don't we"
-    r"|i (?:would )?(?:suggest|propose)(?: that)?(?: we)?|one option (?:would be|is) to|i'd like (?:us )?to))\s+",
+    r"|i(?:'d| would)? (?:suggest|propose)(?: that)?(?: we)?|one option (?:would be|is) to|i'd like (?:us )?to))\s+",
     re.IGNORECASE,
 )
 _CERTAINLY = re.compile(r"^no,\s*", re.IGNORECASE)

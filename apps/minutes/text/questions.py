@@ -91,7 +91,12 @@ def _open(move: Move, talk: Talk, taken: set[int]) -> Found | None:
         found.refer(asked)
     if source is move:
         _name_in_full(found, talk)
-    elif is_japanese(found.text) and own and subject_words(move.text) - subject_words(source.text):
+    elif (
+        is_japanese(found.text)
+        and own
+        and not move.does("pending")
+        and subject_words(move.text) - subject_words(source.text)
+    ):
         found.text = f"{found.text}（{_text(move)}）"
     return found if subject_words(found.text) else None
 

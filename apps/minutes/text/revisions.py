@@ -64,7 +64,8 @@ def _only_figures(found: Found) -> bool:
     own = found.text
     named = subject_nouns(own) - labels(own)
     figures = find_quantities(own)
-    words = {w for w in named if not any(w in q.text for q in figures)}
+    said = " ".join((*(q.text for q in figures), *labels(own))).lower()
+    words = {w for w in named if w.lower() not in said}
     return not words and bool(figures or labels(own))
 
 

@@ -1,0 +1,60 @@
+"""From sentences to a conversation: acts, names and days of every sentence, and who the speakers are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from apps.common.japanese.dates import find_dates
+from apps.common.japanese.normalise import is_japanese
+from apps.minutes.text.cues import cues
+from apps.minutes.text.moves import Move, Talk, acts
+from apps.minutes.text.names import identify
+from apps.minutes.text.people import People, departments
+from apps.minutes.text.sentences import Sentence
+
+
+def listen(said: Sequence[Sentence], people: People, base: date | None, language: str) -> Talk:
+    """Analyse all sentences once. ``language``: of the meeting; a sentence in the other script gets its own cues."""
+    moves = []
+    for sentence in said:
+        patterns = cues(
+            "ja" if is_japanese(sentence.clean) else "en" if language != "ja" or sentence.clean.isascii() else "ja"
+        )
+        moves.append(
+            Move(
+                sentence,
+                acts(sentence.clean, patterns),
+                tuple(people.mentions(sentence.clean) + departments(sentence.clean)),
+                tuple(find_dates(sentence.clean, base)),
+            )
+        )
+    return Talk(tuple(_framed(moves)), people, base, language, identify(moves, people))
+
+
+FRAME = 3  # sentences at each end in which a meeting is opened or closed, whatever it is called
+_OPENS = re.compile(
+    r"(?:始め|開き|開会し|開始し|スタートし|やり)(?:ます|ましょう|たい|よう|よっか|ようか)|始めよ"
+    r"|\b(?:call (?:the |this |our )?\w+ to order|get (?:started|going)|shall we (?:begin|start)|begin|kick off)\b",
+    re.IGNORECASE,
+)
+_CLOSES = re.compile(
+    r"(?:終わ|締め|解散|お開き|ここまで|以上|閉)|\b(?:adjourn|that's (?:everything|it|all)|wrap up)\b", re.IGNORECASE
+)
+_NOT_FRAME = frozenset(
+    ("decide", "decide_weak", "commit", "strong_commit", "propose", "offer", "confirm", "request", "approve")
+)
+
+
+def _framed(moves: Sequence[Move]) -> list[Move]:
+    """週次を始めましょう, 朝会やりますか: the first and the last sentences run the meeting, they settle nothing."""
+    framed = list(moves)
+    ends = len(moves) - FRAME
+    for index, move in enumerate(moves):
+        opens = index < FRAME and _OPENS.search(move.text) and not move.dates
+        closes = index >= max(ends, FRAME) and _CLOSES.search(move.text) and len(move.text) < 24
+        if opens or closes:
+            framed[index] = replace(move, acts=(move.acts - _NOT_FRAME) | {"opening"})
+    return framed

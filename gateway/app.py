@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from gateway.api import admin, docs, docs_page, guard, health, models, prompts, surfaces
+from gateway.api import admin, docs, docs_page, guard, health, models, moderations, prompts, surfaces
 from gateway.api.edge import Edge, describe
 from gateway.api.records import Audit, Records
 from gateway.api.services import Services
@@ -44,6 +44,7 @@ _SURFACES = {
     **{f"/v1{surface.path}": surface.name for surface in surfaces.SURFACES},
     "/v1/models": "models",
     "/v1/guard/scan": "guard.scan",
+    "/v1/moderations": "moderations",
     "/v1/prompts": "prompts",
     "/health/live": "health",
     "/health/ready": "health",
@@ -67,7 +68,7 @@ def create_app(settings: Settings, *, guardrails: Guardrails | None = None, audi
             yield
 
     app = _app(services, "Kakehashi gateway", lifespan=lifespan)
-    for router in (models.router, prompts.router, guard.router, health.router):
+    for router in (models.router, prompts.router, guard.router, moderations.router, health.router):
         app.include_router(router)
     app.router.routes[:0] = surfaces.routes(services)  # first: routes are tried in order
     docs.describe(app)

@@ -90,3 +90,38 @@ def test_a_client_that_leaves_stops_the_engine(gateway: RunningGateway, engine_u
             timeout=httpx.Timeout(10, read=2 if not stream else 0.01),
         )  # fmt: skip
     until_idle(engine_url)
+
+
+def test_a_response_is_the_same_whole_and_in_pieces(client: openai.OpenAI) -> None:
+    options: dict[str, Any] = {"model": "default", "input": "日本の首都は？", "max_output_tokens": 12, "temperature": 0}
+    whole = client.responses.create(**options)
+    events = list(client.responses.create(**options, stream=True))
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    final = events[-1].response
+    assert text and text == whole.output_text == final.output_text
+    assert final.usage.total_tokens == whole.usage.total_tokens
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+
+
+def test_a_response_keeps_its_schema_and_calls_tools_back(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"who": {"enum": ["東京", "京都"]}}, "required": ["who"],
+              "additionalProperties": False}  # fmt: skip
+    text: Any = {"format": {"type": "json_schema", "name": "x", "schema": schema, "strict": True}}
+    history: list[Any] = [
+        {"role": "user", "content": "天気は？"},
+        {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "東京は晴れ"},
+    ]
+    tool: Any = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
+    answer = client.responses.create(
+        model="default", input=history, tools=[tool], tool_choice="none", text=text, max_output_tokens=40
+    )
+    assert json.loads(answer.output_text)["who"] in ("東京", "京都")
+
+
+def test_a_count_is_of_what_the_model_gets(gateway: RunningGateway, client: openai.OpenAI) -> None:
+    headers = {"authorization": f"Bearer {gateway.key()}"}
+    counted = httpx.post(gateway.url + "/tokenize", json={"model": "default", "messages": MESSAGES}, headers=headers)
+    assert counted.json().keys() == {"count", "max_model_len"}
+    asked = client.chat.completions.create(model="default", messages=MESSAGES, max_tokens=1)
+    assert counted.json()["count"] == asked.usage.prompt_tokens  # type: ignore[union-attr]

@@ -176,19 +176,17 @@ def plan(
 )
 @click.argument("file", type=_FILE)
 @click.option("--mapping", type=_FILE, help="a mapping file that overrides the choice of layouts")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="the whole report as JSON")
 def check_template_command(file: Path, mapping: Path | None, as_json: bool) -> None:
     from apps.proposals.render import check_template
+    from apps.proposals.render.report_text import report_lines
 
     language = settings.load().language
     report = check_template(file, mapping=mapping, language=language)
     if as_json:
         click.echo(report.model_dump_json(indent=1))
     else:
-        click.echo(f"{report.file}: {report.aspect}, {len(report.layouts)} layouts, {report.masters} masters")
-        for kind, choice in report.mapping.items():
-            click.echo(f"  {kind:<11} {choice.model_dump()}")
-        for finding in report.findings:
-            click.echo(f"  [{finding.severity}] {finding.message}")
+        for line in report_lines(report, language):
+            click.echo(line)
     if not report.ok:
         sys.exit(1)

@@ -38,7 +38,7 @@ from apps.proposals.writing.values import Calculator
 from apps.proposals.writing.wording import Scanner, check_wording
 from apps.proposals.writing.words import Words
 from kakehashi import __version__
-from kakehashi.errors import BadInput, KakehashiError, NotReady
+from kakehashi.errors import BadInput, KakehashiError
 
 
 @dataclass(frozen=True)
@@ -441,29 +441,16 @@ def publish(
     draft: Draft, out: Path, *, template: Path | None = None, say: Language = "ja", progress: Progress = silent
 ) -> Outcome:
     """Render a draft, check the file, make the previews, and write everything to ``out``."""
-    from apps.proposals.render import render
+    from apps.proposals import publish as files
 
-    started = time.monotonic()
     progress("render", 0.92)
-    result = render(draft.deck, out / "deck.pptx", template=template)
-    known = {(f.slide, f.rule, f.message) for f in draft.report.findings}
-    draft.report.findings += [f for f in result.findings if (f.slide, f.rule, f.message) not in known]
-    draft.report.meta["editable_share"] = result.editable_share
-    draft.report.meta.setdefault("timings_s", {})["render"] = round(time.monotonic() - started, 2)
+    stages = draft.report.meta["stages"]
+    shown = files.publish(draft.deck, draft.report, out, template=template)
     progress("preview", 0.95)
-    pictures, missing = _previews(out, say)
-    draft.report.meta["stages"]["preview"] = "failed" if missing else "done"
-    (out / "deck.json").write_text(json.dumps(draft.deck.model_dump(), ensure_ascii=False, indent=1), "utf-8")
-    (out / "report.json").write_text(json.dumps(draft.report.model_dump(), ensure_ascii=False, indent=1), "utf-8")
+    made = files.pictures(out)
+    stages["preview"] = "failed" if made.error else "done"
+    files.write_report(shown.report, out)
+    draft.report = shown.report
     progress("done", 1.0)
-    return Outcome(draft, [out / "deck.pptx", out / "deck.json", out / "report.json", *pictures], missing)
-
-
-def _previews(out: Path, say: Language) -> tuple[list[Path], str]:
-    from apps.proposals.render.preview import PreviewFailed, preview
-
-    try:
-        return preview(out / "deck.pptx", out / "preview"), ""
-    except (NotReady, PreviewFailed) as error:
-        prefix = pick(say, "プレビュー画像は作られませんでした: ", "No preview pictures: ")
-        return [], f"{prefix}{error.message} {error.hint}".strip()
+    written = [out / name for name in (files.PPTX, files.DECK, files.REPORT)]
+    return Outcome(draft, [*written, *made.files], made.missing(say))

@@ -20,6 +20,7 @@ from apps.proposals.pipeline import Models, Request
 from apps.proposals.writing.wording import GuardScanner
 from kakehashi.cli import main
 from kakehashi.errors import BadInput, Cancelled, KakehashiError, NotReady
+from tests.helpers import templates
 from tests.helpers.proposal_files import BRIEFS, INJECTION, results_xlsx
 
 BRIEF = BRIEFS / "dev" / "fx_manufacturer.yaml"
@@ -167,6 +168,8 @@ class _Guard(BaseHTTPRequestHandler):
                         "type": "REGULATED_WORDING",
                         "rule": "test",
                         "confidence": 1,
+                        "law": "金商法37条",
+                        "suggestion": "先物取引",
                     }
                 ]
                 if "予約" in i["text"]
@@ -201,6 +204,7 @@ def test_wording_is_flagged_in_the_brief_and_removed_from_the_model(guard: str, 
     draft = pipeline.build(request(), Models(pen, GuardScanner(guard, "x")), work=tmp_path)
     wording = [f for f in draft.report.findings if f.rule == "wording.test"]
     assert {f.status for f in wording} == {"open", "fixed"}
+    assert all("金商法37条" in f.message and "言い換え：先物取引" in f.message for f in wording)
     assert not any("予約" in b.text for s in draft.deck.slides for b in s.body if b.origin)
     assert draft.deck.meta["policies"] == ["p@1", "test@1"]
 
@@ -237,3 +241,36 @@ def test_the_storyline_is_printed(
     main(["proposals", "plan", str(BRIEF), "--json"])
     story = Storyline.model_validate_json(capsys.readouterr().out)
     assert [p.kind for p in story.points][:3] == ["title", "agenda", "summary"]
+
+
+def test_the_report_on_a_template_is_readable_and_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
+    template = str(templates.no_body(tmp_path))
+    main(["proposals", "check-template", template])
+    told = capsys.readouterr().out
+    assert "no_body.pptx: 使えます" in told and "表紙 → 「Title Slide」（1番目" in told and "本文の枠がない" in told
+    assert "{" not in told
+    main(["proposals", "check-template", template, "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] and report["mapping"]["title"]["name"] == "Title Slide"
+    monkeypatch.setenv("KAKEHASHI_LANGUAGE", "en")
+    main(["proposals", "check-template", template])
+    assert not any("ぁ" <= c <= "鿿" for c in capsys.readouterr().out)
+
+
+def test_a_template_without_layouts_is_refused_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path / "home"))
+    bare = Presentation()
+    for layout in list(bare.slide_layouts):
+        bare.slide_layouts.remove(layout)
+    bare.save(str(tmp_path / "bare.pptx"))
+    for command in (["check-template"], ["run", str(BRIEF), "--out", str(tmp_path / "out"), "--template"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(["proposals", *command, str(tmp_path / "bare.pptx")])
+        assert stopped.value.code == 2
+        assert "スライドマスターにレイアウトを追加" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

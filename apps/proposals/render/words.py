@@ -138,6 +138,11 @@ def say(table: dict[str, tuple[str, str]], key: str, language: Language, *values
     return text.format(*values, **named) if values or named else text
 
 
+def kind_label(kind: str, language: Language) -> str:
+    """What a kind of slide is called."""
+    return say({"title": ("表紙", "Cover")} if kind == "title" else SECTIONS, kind, language)
+
+
 def label(key: str, language: Language, *values: object, **named: object) -> str:
     return say(LABELS, key, language, *values, **named)
 

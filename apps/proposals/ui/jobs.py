@@ -13,13 +13,12 @@ from apps.common.jobs.folder import write_atomic
 from apps.common.jobs.worker import failure
 from apps.common.ui.gateway import client, key_file
 from apps.proposals import pipeline
-from apps.proposals.checks import check_file, check_look
-from apps.proposals.model import Deck, Finding, Report
-from apps.proposals.render import preview, render
+from apps.proposals.model import Deck, Report
+from apps.proposals.publish import pictures, publish
 from apps.proposals.report import Tracer, mark_disputed, untraced_findings
 from apps.proposals.ui.store import PageOf, Proposal
 from apps.proposals.writing.wording import GuardScanner, Scanner, check_wording
-from kakehashi.errors import BadInput, KakehashiError, NotReady
+from kakehashi.errors import BadInput, NotReady
 from kakehashi.settings import Settings
 
 PLAN_STAGE, BUILD_STAGE, REVISE_STAGE = 0, 1, 2
@@ -132,27 +131,16 @@ def recheck(asked: pipeline.Request, deck: Deck, before: Report, scanner: Scanne
 
 
 def _file(proposal: Proposal, deck: Deck, report: Report) -> None:
-    """The .pptx with its own checks, and what the report says of both."""
-    result = render(deck, proposal.pptx, template=proposal.template)
-    findings: list[Finding] = [*report.findings, *result.findings]
-    findings += check_look(proposal.pptx, pages=result.pages, language=deck.language)
-    findings += check_file(proposal.pptx, language=deck.language)
-    shown = report.model_copy(update={"findings": findings})
-    pages = [PageOf(number=p.number, slide=p.slide) for p in result.pages]
+    """The .pptx with its own checks, and which slide each of its pages shows."""
+    made = publish(deck, report, proposal.folder.out, template=proposal.template)
+    pages = [PageOf(number=p.number, slide=p.slide) for p in made.pages]
     write_atomic(proposal.pages_file, TypeAdapter(list[PageOf]).dump_json(pages))
-    write_atomic(proposal.folder.out / "report.json", shown.model_dump_json(indent=1).encode())
-    write_atomic(proposal.folder.out / "deck.json", deck.model_dump_json(indent=1).encode())
 
 
 def _previews(proposal: Proposal) -> list[Failure]:
     """Pictures of the slides. Without LibreOffice the page itself says what is missing; the deck is complete."""
-    try:
-        preview(proposal.pptx, proposal.folder.out / "preview")
-    except NotReady:
-        return []
-    except KakehashiError as error:
-        return [failure("preview", error)]
-    return []
+    error = pictures(proposal.folder.out).error
+    return [] if error is None or isinstance(error, NotReady) else [failure("preview", error)]
 
 
 def kind(loaded: Settings) -> Kind:

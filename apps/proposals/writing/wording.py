@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import openai
 
@@ -85,24 +85,26 @@ def _judge(spot: _Spot, found: list[dict[str, Any]], language: str, titles: Mapp
     made = []
     for hit in hits:
         words = spot.text[int(hit.get("start", 0)) : int(hit.get("end", 0))]
-        replaced = _withdraw(spot, titles)
-        advice = str(hit.get("suggestion") or "")
-        hint = pick(language, f" 言い換え: {advice}", f" Suggestion: {advice}") if advice else ""
-        message = pick(
-            language,
-            f"表現「{words}」は規制上の問題となるおそれがあります（{hit.get('rule')}）。{hint}",
-            f"The wording '{words}' may break a rule ({hit.get('rule')}).{hint}",
-        )
+        status: Literal["open", "fixed"] = "fixed" if _withdraw(spot, titles) else "open"
+        message = _explained(words, hit, language)
         made.append(
             Finding(
-                slide=spot.slide.id,
-                rule=f"wording.{hit.get('rule')}",
-                severity="warn",
-                message=message,
-                status="fixed" if replaced else "open",
+                slide=spot.slide.id, rule=f"wording.{hit.get('rule')}", severity="warn", message=message, status=status
             )
         )
     return made
+
+
+def _explained(words: str, hit: Mapping[str, Any], language: str) -> str:
+    """What is objected to, by which rule and law, and how to say it instead, as far as the guard tells."""
+    law, advice = str(hit.get("law") or ""), str(hit.get("suggestion") or "")
+    basis = ("、" if language == "ja" else ", ").join(t for t in (str(hit.get("rule") or ""), law) if t)
+    told = pick(
+        language,
+        f"表現「{words}」は規制上の問題となるおそれがあります（{basis}）。",
+        f"The wording '{words}' may break a rule ({basis}).",
+    )
+    return told + (pick(language, f" 言い換え：{advice}", f" Suggestion: {advice}") if advice else "")
 
 
 def _withdraw(spot: _Spot, titles: Mapping[str, str]) -> bool:

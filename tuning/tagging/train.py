@@ -19,13 +19,13 @@ FOLDS = 5
 class Recipe:
     """``drop``: share of features hidden in each step; ``balance``: 0 lets lines count the same, 1 labels."""
 
-    epochs: int = 30
+    epochs: int = 24
     batch: int = 128
     rate: float = 0.4
     context_rate: float = 0.05
     decay: float = 1e-4
     drop: float = 0.3
-    balance: float = 0.5
+    balance: float = 1.0
     seed: int = 0
 
 

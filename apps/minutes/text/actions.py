@@ -44,6 +44,7 @@ _OWN_WISH = re.compile(
     r"としては.{0,40}たい|お願いしたい(?:と(?:思|考|存)|んです|のです|な)"
 )  # A社にお願いしたい is a proposal
 _MAKE_IT = re.compile(r"[一-鿿ァ-ヴー]でお願い(?:し|いたし)ます")  # 全員参加でお願いします says how, not who does what
+_TE_FORM = re.compile(r"(?:[しいきちにみりえけせてねべめれげ]|っ)て(?:ね|よ)?[。]?$|(?:ん|い)で(?:ね|よ)?[。]?$")
 _OUTSIDER = re.compile(
     r"(?:業者|専門家|外部|会社|社|店|先方|ベンダー|メーカー|銀行|役所|外注)(?:さん)?に(?:は)?(?:頼み|お願いし)ます"
 )
@@ -82,7 +83,7 @@ def find_actions(talk: Talk) -> list[Found]:
 
 def is_request(move: Move, talk: Talk) -> bool:
     """Whether a sentence asks somebody to do something after the meeting."""
-    if not move.does("request") or move.does("opening", "dissent", "withdraw", "defer"):
+    if not (move.does("request") or _told_to(move, talk)) or move.does("opening", "dissent", "withdraw", "defer"):
         return False
     if move.does("next_meeting") and not addressee(move, talk):
         return False
@@ -101,8 +102,19 @@ def is_request(move: Move, talk: Talk) -> bool:
         return False
     if move.does("procedural"):
         due = due_of(move, talk)
-        return due is not None and due.firm and not re.search(r"議事録に|記録に|記載", text)
+        later = due is not None and (
+            due.firm or (due.day is not None and talk.base is not None and due.day > talk.base)
+        )
+        return later and not re.search(r"議事録に|記録に|記載", text)
     return not _bare_courtesy(move)
+
+
+def _told_to(move: Move, talk: Talk) -> bool:
+    """渡辺さん、すぐ刷り直して。 A bare て-form asks where it ends what is said and somebody is called or accepts."""
+    if not _TE_FORM.search(move.text) or move.does("accept", "question", "reported"):
+        return False
+    last = not any(m.sentence.turn == move.sentence.turn for m in talk.after(move, 0))
+    return (last or move.text.endswith("。")) and (addressee(move, talk) is not None or bool(talk.agreement(move)))
 
 
 def _bare_courtesy(move: Move) -> bool:
@@ -136,6 +148,8 @@ def _requested(move: Move, talk: Talk, used: set[int]) -> Found | None:
     found.cite(*parts)
     answer = _answer(parts[-1], talk)
     set_owner(found, parts, answer, talk)
+    if answer.declined and not answer.volunteered and addressee(move, talk) is None:
+        return None
     if _by_another(found, answer, talk):
         if any(m.does("commit") for m in answer.moves) and answer.speaker:
             found.reasons.append(Reason("owner_conflict", f"{found.owner} / {talk.speakers[answer.speaker].name}"))

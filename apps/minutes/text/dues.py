@@ -42,6 +42,10 @@ _CORRECTS = re.compile(
     r"|じゃなくて|ではなく|\b(?:sorry|no(?=,)|actually|i mean|or rather|make (?:that|it)|correction|scratch that)\b",
     re.I,
 )
+_TIME_OF_DAY = re.compile(
+    r"の?(?:朝一|朝イチ|朝|午前中?|午後一?|昼|夕方|夜)(?:で|に)?|\s(?:morning|afternoon|evening|night|noon)\b",
+    re.IGNORECASE,
+)
 _CLOSING_TIME = re.compile(r"close of business|end of (?:the )?day|EOD|COB|noon", re.I)
 
 
@@ -178,6 +182,8 @@ def _due(flat: str, mention: DateMention, base: date | None) -> Due | None:
     if mention.issue == "recurring" or (mention.day and base and mention.day < base and not firm):
         return None
     words = flat[before.start() if before and english else mention.start : mention.end + (mark.end() if mark else 0)]
+    if not mark and (time := _TIME_OF_DAY.match(after)):
+        words += time[0]
     words = words.strip("、, ")
     return Due(words, mention.day, firm, _reasons(mention, words, base, bool(exact)))
 

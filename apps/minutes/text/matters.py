@@ -16,6 +16,7 @@ from apps.minutes.text.moves import Move, Talk
 
 _SET_TOPIC = re.compile(
     r"^(?P<t>[^、。]{2,24}?)(?:の件)?(?:なんですけ(?:れ)?ど(?:も)?|なんですが|なんだけど|なのですが|ですけ(?:れ)?ど(?:も)?|ですが|につい(?:て|ては|ても)|に関して|の話|の件)(?:は|、|$|(?=.))"
+    r"|^(?P<q>[^、。はがを]{2,16}?)(?=どう(?:する|します|しましょう|なり|なる))"
     r"|^(?:next|first|then|about|on to|regarding|as for|turning to)[, ]+(?:up[, ]+|is |topic is |item is )?(?:the |our )?(?P<en>[a-z][\w' -]{2,30}?)[.,?]",
     re.IGNORECASE,
 )
@@ -51,7 +52,7 @@ def topic_phrase(text: str, *, announced: bool = False) -> str:
     if match is None:
         return ""
     said = match.groupdict()
-    phrase = (said.get("t") or said.get("en") or "").strip()
+    phrase = (said.get("t") or said.get("q") or said.get("en") or "").strip()
     if not subject_words(phrase) - labels(phrase) or _POINTS.match(phrase):
         return ""
     return phrase[:1].upper() + phrase[1:]

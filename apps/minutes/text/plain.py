@@ -89,7 +89,9 @@ def _predicate(text: str, found: Sequence[Word], keep_past: bool) -> str:
     while index >= 0:
         word = found[index]
         if word.base in ("ない", "ぬ", "ん") and word.kind == "助動詞":
-            negative = True
+            negative = (
+                index == 0 or found[index - 1].base not in _GIVING
+            )  # いただけないでしょうか asks, it does not deny
         elif word.base == "た" and word.kind == "助動詞":
             past = keep_past
         elif not _is_ending(found, index):
@@ -204,6 +206,10 @@ _PROPOSED = re.compile(
 _NP_END = re.compile(r"(?:です|でございます|だ|ですね|ですが|になります)$")
 
 
+_ALLOWED = re.compile(
+    r"(?<=[てで])も(?:、)?(?:よろし|いい|よい|良い|大丈夫|構|問題|差し支え).*$"
+)  # 変えてもいいですか → 変える
+_SETTLED = re.compile(r"、?これ(?:は|で)(?:決まり|決定)(?:です|だ)?(?:ね|よ|で)*[。]?$")
 _TAKEN_BACK = re.compile(
     r"^(?:さっき|先ほど|先程|前)の[^、。]{1,14}は(?:なし|やめ|取り消し|撤回)し?(?:で|に(?:して)?|て|、)*、?"
 )
@@ -212,6 +218,7 @@ _TAKEN_BACK = re.compile(
 def decision_text(text: str) -> str:
     """A decision as a written clause: では、A案で進めることに決定いたします → A案で進める."""
     text = strip_lead(_TAKEN_BACK.sub("", strip_lead(text)))
+    text = _ALLOWED.sub("", _SETTLED.sub("", text))
     for pattern in (_KOTO, _TO_IU_KOTO):
         if match := pattern.match(text):
             return _NP_END.sub("", plain(match["head"]))
@@ -228,6 +235,9 @@ def decision_text(text: str) -> str:
     return _NP_END.sub("", plain(text))
 
 
+_OBJECTIONS = re.compile(
+    r"(?:こと)?(?:について(?:は)?|に関して|に|で)、?ご?(?:異議|異論|反対)(?:は|の方は)?(?:ござい|あり|ない).*$"
+)
 _INVITED = re.compile(r"ませんか(?:ね)?[。?？]?$")  # 作りませんか proposes to make it
 _WISHED = re.compile(
     r"^(.{4,}?たい)(?:の|ん)?(?:です)?(?:が|けど|けれども?|ので|んで)、.*$"
@@ -236,7 +246,7 @@ _WISHED = re.compile(
 
 def proposal_text(text: str) -> str:
     """What a proposal proposes: 契約を二年にするのはどうでしょうか → 契約を二年にする."""
-    text = _INVITED.sub("ます", _WISHED.sub(r"\1", strip_lead(text)))
+    text = _INVITED.sub("ます", _OBJECTIONS.sub("", _WISHED.sub(r"\1", strip_lead(text))))
     shorter = re.sub(r"という(?:こと)?(?:で|に)?$", "", _PROPOSED.sub("", text))
     return _NP_END.sub("", plain(shorter, keep_past=False)) if len(shorter) >= 4 else decision_text(text)
 

@@ -153,5 +153,5 @@ def _may_end(word: Word, *, plain: bool) -> bool:
     return plain and (
         word.kind == "感動詞"
         or form.startswith(("終止形", "連体形", "命令形", "意志推量形"))
-        or word.text in ("か", "って", "とか", "いる", "はい", "うん", "件")
+        or word.text in ("か", "って", "とか", "いる", "はい", "うん", "件", "決まり", "決定", "お願い", "了解", "賛成")
     )

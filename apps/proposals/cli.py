@@ -6,22 +6,17 @@ import json
 import shutil
 import sys
 import time
-import uuid
 from pathlib import Path
 
 import click
 
-from apps.common.client import GatewayClient, read_key
-from apps.proposals import pipeline
+from apps.proposals import connect, pipeline
 from apps.proposals.language import Language, pick
 from apps.proposals.model import Finding
-from apps.proposals.pipeline import Models, Request
-from apps.proposals.writing.wording import GuardScanner
+from apps.proposals.pipeline import Request
 from kakehashi import settings
-from kakehashi.errors import KakehashiError, NotReady
-from kakehashi.paths import Home
+from kakehashi.errors import KakehashiError
 
-MODEL_TIMEOUT_S = 90.0  # a sentence takes seconds; a deck made by rules is better than a long wait
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -43,28 +38,6 @@ class TerminalProgress:
     def close(self) -> None:
         if self.shown:
             click.echo("\r\033[K", nl=False, err=True)
-
-
-def connect(gateway: str | None, key_file: Path | None, user: str = "") -> tuple[Models, NotReady | None]:
-    """The model and the wording check through the gateway; without a key the deck is made without them."""
-    loaded = settings.load()
-    app = loaded.proposals
-    url = gateway or loaded.gateway_base_url(app)
-    try:
-        key = read_key(key_file or app.key_file or Home(loaded.home.root).secrets / "proposals.key")
-    except NotReady as error:
-        return Models(), error
-    client = GatewayClient(
-        url,
-        key,
-        model=app.model,
-        app="proposals",
-        job=uuid.uuid4().hex[:12],
-        user=user,
-        timeout_s=min(app.request_timeout_s, MODEL_TIMEOUT_S),
-        parallel=app.parallel,
-    )
-    return Models(client, GuardScanner(url, key)), None
 
 
 @proposals.command(help="Write deck.pptx, deck.json, report.json and preview/*.png from a brief (.yaml, .md, .txt).")
@@ -93,7 +66,7 @@ def run(
 ) -> None:
     loaded = settings.load()
     started = time.monotonic()
-    models, missing = connect(gateway, key_file)
+    models, missing = connect.models(loaded, gateway=gateway, key_file=key_file)
     progress = TerminalProgress()
     request = Request(brief, evidence, language, slides, loaded.proposals.max_attachment_mib, loaded.language)
     outcome = pipeline.run(request, models, out, template=template, progress=progress)
@@ -158,7 +131,7 @@ def plan(
     import tempfile
 
     loaded = settings.load()
-    models, _ = connect(gateway, key_file)
+    models, _ = connect.models(loaded, gateway=gateway, key_file=key_file)
     request = Request(brief, evidence, language, slides, loaded.proposals.max_attachment_mib, loaded.language)
     with tempfile.TemporaryDirectory() as work:
         planned = pipeline.plan(request, models, work=Path(work))

@@ -56,10 +56,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Models:
-    """The ways out of the process: questions to the model, texts to the wording check. None: not to be used."""
+    """The ways out of the process: questions to the model, texts to the wording check. None: not to be used.
+
+    ``budget_s``: how long one step may wait for a model that does not answer; then the rules write the rest.
+    """
 
     asker: Asker | None = None
     scanner: Scanner | None = None
+    budget_s: float = 120.0
 
 
 @dataclass
@@ -224,11 +228,12 @@ def _plan(prepared: Prepared, models: Models, store: Work) -> Plan:
         return Plan(
             Storyline.model_validate(saved), prepared.findings, prepared.contradictions, store.load("stages.json") or {}
         )
-    scribe = Scribe(prepared.context, models.asker)
+    scribe = Scribe(prepared.context, models.asker, budget_s=models.budget_s)
     scribe.messages(prepared.storyline.points)
     plan_ = Plan(
         prepared.storyline, [*prepared.findings, *scribe.findings], prepared.contradictions, {"storyline": scribe.stage}
     )
+    plan_.error = scribe.error if scribe.stage == "failed" else None
     if scribe.stage != "failed":
         store.save("stages.json", plan_.stages)
         store.save("storyline.json", plan_.storyline.model_dump())
@@ -290,7 +295,7 @@ def _write(
     context: Context, models: Models, store: Work, progress: Progress, error: KakehashiError | None
 ) -> tuple[list[Slide], Scribe]:
     """Deterministic slides first (all saved), then the model's wording for those not yet worded."""
-    scribe = Scribe(context, models.asker)
+    scribe = Scribe(context, models.asker, budget_s=models.budget_s)
     scribe.error = error
     slides: list[Slide] = []
     todo: list[Slide] = []
@@ -357,6 +362,7 @@ def _finish(prepared: Prepared, planned: Plan, slides: list[Slide], scribe: Scri
             "model_calls": scribe.calls,
             "tokens": scribe.tokens,
             "rejected": scribe.rejected,
+            "model_budget_s": models.budget_s,
             "ledger": material.ledger.model_dump(),
         },
     )
@@ -385,7 +391,7 @@ def regenerate(
     context.points = storyline.points
     kept = {s["id"]: Slide.model_validate(s) for s in deck["slides"]}
     slides = []
-    scribe = Scribe(context, models.asker, instruction=instruction, fresh=True)
+    scribe = Scribe(context, models.asker, instruction=instruction, fresh=True, budget_s=models.budget_s)
     for other in context.points:
         fresh = write_slide(other, context)
         slides.append(fresh if other.id == slide_id or other.id not in kept else kept[other.id])

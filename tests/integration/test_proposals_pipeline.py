@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,12 +16,13 @@ from pptx import Presentation
 
 from apps.common.client import Answer, GatewayClient, Question
 from apps.common.provenance import Origin
-from apps.proposals import pipeline
+from apps.proposals import connect, pipeline
 from apps.proposals.model import Storyline
 from apps.proposals.pipeline import Models, Request
 from apps.proposals.writing.wording import GuardScanner
+from kakehashi import settings
 from kakehashi.cli import main
-from kakehashi.errors import BadInput, Cancelled, KakehashiError, NotReady
+from kakehashi.errors import BadInput, Cancelled, KakehashiError, NotReady, UpstreamError
 from tests.helpers import templates
 from tests.helpers.proposal_files import BRIEFS, INJECTION, results_xlsx
 
@@ -274,3 +277,40 @@ def test_a_template_without_layouts_is_refused_with_the_remedy(
         assert stopped.value.code == 2
         assert "スライドマスターにレイアウトを追加" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+class Hung:
+    """A model that takes its time and then says nothing; it counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.rounds = 0
+
+    def ask_many(self, questions: Sequence[Question]) -> list[Answer | KakehashiError]:
+        self.rounds += 1
+        return [UpstreamError("The model did not answer in time.", code="model_timeout") for _ in questions]
+
+
+def test_a_hung_model_is_waited_for_once_and_the_report_says_how_long(tmp_path: Path) -> None:
+    hung = Hung()
+    draft = pipeline.build(request(), Models(hung, budget_s=60), work=tmp_path)
+    assert hung.rounds == 1  # the storyline; the slides do not wait for it again
+    assert draft.report.meta["model_budget_s"] == 60
+    assert any(f.rule == "model_unavailable" and "60秒" in f.message for f in draft.report.findings)
+
+
+def test_the_time_for_a_step_comes_from_the_settings_and_covers_all_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAKEHASHI_HOME", str(tmp_path))
+    monkeypatch.setenv("KAKEHASHI_PROPOSALS__REQUEST_TIMEOUT_S", "1.2")
+    key = tmp_path / "key"
+    key.write_text("kk_x")
+    silent = socket.create_server(("127.0.0.1", 0))  # takes the connection and never answers
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+    models, missing = connect.models(settings.load(), gateway=url, key_file=key)
+    assert missing is None and models.budget_s == 1.2
+    started = time.monotonic()
+    with silent:
+        draft = pipeline.build(request(), Models(models.asker, None, models.budget_s), work=tmp_path / "w")
+    assert time.monotonic() - started < 15
+    assert draft.report.meta["stages"]["storyline"] == "failed" and len(draft.deck.slides) == 12

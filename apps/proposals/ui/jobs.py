@@ -7,17 +7,15 @@ from functools import partial
 
 from pydantic import TypeAdapter
 
-from apps.common.client import read_key
 from apps.common.jobs import Failure, Kind, Outcome, Stage, Work
 from apps.common.jobs.folder import write_atomic
 from apps.common.jobs.worker import failure
-from apps.common.ui.gateway import client, key_file
-from apps.proposals import pipeline
+from apps.proposals import connect, pipeline
 from apps.proposals.model import Deck, Report
 from apps.proposals.publish import pictures, publish
 from apps.proposals.report import Tracer, mark_disputed, untraced_findings
 from apps.proposals.ui.store import PageOf, Proposal
-from apps.proposals.writing.wording import GuardScanner, Scanner, check_wording
+from apps.proposals.writing.wording import Scanner, check_wording
 from kakehashi.errors import BadInput, NotReady
 from kakehashi.settings import Settings
 
@@ -43,13 +41,8 @@ def request(loaded: Settings, work: Work, proposal: Proposal) -> pipeline.Reques
 
 def models(loaded: Settings, work: Work) -> tuple[pipeline.Models, list[Failure]]:
     """The way to the model; without a key the rules alone write the deck, and the job says so."""
-    own = loaded.proposals
-    try:
-        asker = client(loaded, "proposals", work.info)
-        scanner = GuardScanner(loaded.gateway_base_url(own), read_key(key_file(loaded, "proposals")))
-    except NotReady as error:
-        return pipeline.Models(), [failure("writing", error)]
-    return pipeline.Models(asker, scanner), []
+    ways, missing = connect.models(loaded, user=work.info.user, job=work.info.id)
+    return ways, [failure("writing", missing)] if missing else []
 
 
 def plan(loaded: Settings, work: Work) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,7 +59,16 @@ class Wish:
 class Scribe:
     """One run of wording. ``stage``: done, failed (nothing came of it, see ``error``), or not_run (no model given)."""
 
-    def __init__(self, context: Context, asker: Asker | None, *, instruction: str = "", fresh: bool = False) -> None:
+    def __init__(
+        self,
+        context: Context,
+        asker: Asker | None,
+        *,
+        instruction: str = "",
+        fresh: bool = False,
+        budget_s: float = 120.0,
+    ) -> None:
+        self.budget_s = budget_s
         self.context, self.asker, self.instruction, self.fresh = context, asker, instruction, fresh
         self.stage = "not_run"
         self.error: KakehashiError | None = None
@@ -144,7 +154,7 @@ class Scribe:
         if self.error is not None:  # it was not there a moment ago: do not wait for it again
             self._close(0, len(wishes))
             return
-        left, answered = wishes, 0
+        left, answered, started = wishes, 0, time.monotonic()
         taken: list[str] = []
         for _ in range(2):
             results = self.asker.ask_many([self._question(w) for w in left])
@@ -167,7 +177,7 @@ class Scribe:
                     )
                     again.append(wish)
             left = again
-            if not left or answered == 0:
+            if not left or answered == 0 or time.monotonic() - started > self.budget_s:
                 break
         self._close(answered, len(wishes))
 
@@ -175,6 +185,9 @@ class Scribe:
         self.stage = "failed" if answered == 0 or (self.error and answered < wanted) else "done"
         if self.stage == "failed":
             reason = str(self.error) if self.error else ""
+            if self.error and self.error.code == "model_timeout":
+                limit = round(self.budget_s)
+                reason += f" 1工程の上限 {limit}秒" if self.context.language == "ja" else f" {limit} s for each step"
             text = (
                 f"モデルを使えなかったため、規則で作った文のままです（{reason}）。"
                 if self.context.language == "ja"

@@ -1,102 +1,93 @@
-"""Prompt injection and jailbreaks: signs in each sentence, added up over neighbouring sentences, weighed by origin."""
+"""Prompt injection and jailbreaks: concepts that occur together in neighbouring sentences, and the marks of chat formats.
+
+A text is read sentence by sentence. ``concepts`` says what each speaks of, ``scorer`` how likely that is an attack,
+``signs`` adds marks that no honest text has; what a text hides (``decode``) is read in the same way.
+"""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from gateway.guardrails.injection import english, japanese
+from gateway.guardrails.injection import signs
+from gateway.guardrails.injection.concepts import mentions, moods
 from gateway.guardrails.injection.decode import decoded
-from gateway.guardrails.injection.signs import FLAGS
-from gateway.guardrails.literals import Prefilter
-from gateway.guardrails.types import Source
+from gateway.guardrails.injection.scorer import score
 from gateway.guardrails.view import Hit, View
 
 _END = r"(?:[。！？]|[!?](?![A-Za-z0-9=&%_/{#\[(])|(?<=[A-Za-z0-9\"')\]])\.(?=\s|\Z))"
 _SENTENCE = re.compile(rf"(?:(?!{_END})[^\n])+(?:{_END}+[」』）)\"']?|\n+|\Z)|{_END}+|\n+")
-_SIGNS = (*japanese.SIGNS, *english.SIGNS, *english.DELIMITERS, *english.OTHER_LANGUAGES)
-_PREFILTER = Prefilter([one.pattern for one in _SIGNS], FLAGS)
-_FLOOR = 0.3  # weaker evidence is not reported
-_WINDOW = 3  # sentences that speak together
-# A sentence about attacks, not one: quoted and called an example, an attack, something to detect.
 _QUOTED = re.compile(r"[「『\"“][^」』\"”]{4,120}[」』\"”]")
-_MENTION = re.compile(
-    r"(?:という|といった|のような|などの|などと)(?:攻撃|手口|文言|入力|表現|例|フレーズ|指示文|メール|要求|内容|発言|コメント|記述|文)|(?:対策|防止|検知|検出|研修|教育|注意喚起|啓発|訓練)(?:を|の|に|で|と|は|が|として)|インジェクション|"
-    r"\b(?:attacks?|attackers?|injection|detect(?:ion|or|s)?|phrases? (?:such|like)|example of|defen[cs]e|training (?:material|slides))\b",
-    re.IGNORECASE,
-)
+_FLOOR = 0.3  # weaker evidence is not reported
 
 
-@dataclass
-class _Sentence:
+class Sentence(NamedTuple):
+    """Where a sentence stands and what it speaks of."""
+
     start: int
     end: int
-    text: str
-    signs: dict[str, float] = field(default_factory=dict)
+    concepts: frozenset[str]
 
 
-def _sentences(text: str) -> list[_Sentence]:
-    return [_Sentence(*m.span(), m[0]) for m in _SENTENCE.finditer(text) if m[0].strip()]
+def sentences(view: View) -> list[Sentence]:
+    """The sentences of a text with their concepts; none for those that speak of nothing."""
+    text = view.text
+    found = mentions(text)
+    if not found:
+        return []
+    spans = [match.span() for match in _SENTENCE.finditer(text) if match[0].strip()]
+    begins = [start for start, _ in spans]
+    inside: dict[int, list[tuple[int, int, str]]] = {}
+    for mention in found:
+        inside.setdefault(max(0, bisect_right(begins, mention[0]) - 1), []).append(mention)
+    origin: frozenset[str] = frozenset() if view.source == "user" else frozenset({"planted"})
+    made = []
+    for index, spoken in inside.items():
+        start, end = spans[index]
+        concepts = _concepts(text, start, end, spoken)
+        made.append(Sentence(start, end, concepts | frozenset(moods(text[start:end])) | origin))
+    return made
 
 
-def _evidence(sentence: _Sentence, signs: set[int], source: Source) -> None:
-    """Fill in the signs of one sentence; what is only quoted as an example counts little."""
-    seen = [one for one in (_SIGNS[index] for index in sorted(signs)) if one.seen(sentence.text)]
-    if not seen:
-        return
-    mentioned = _MENTION.search(sentence.text) is not None
-    bare = _QUOTED.sub("「」", sentence.text) if mentioned else sentence.text
-    for one in seen:
-        only_quoted = mentioned and not one.seen(bare)
-        worth = one.worth(source) * (0.25 if only_quoted else 1.0)
-        sentence.signs[one.rule] = max(worth, sentence.signs.get(one.rule, 0.0))
+def _concepts(text: str, start: int, end: int, spoken: list[tuple[int, int, str]]) -> frozenset[str]:
+    """The concepts of one sentence; what it only quotes, as an example of an attack, does not count."""
+    if any(concept == "mention" for *_, concept in spoken):
+        quotes = [match.span() for match in _QUOTED.finditer(text, start, end)]
+        spoken = [m for m in spoken if not any(begin < m[0] and m[1] < stop for begin, stop in quotes)]
+    return frozenset(concept for *_, concept in spoken)
 
 
-def _together(sentences: list[_Sentence]) -> tuple[float, str]:
-    """Chance that at least one sign means it, each rule counted once; and the strongest rule."""
-    best: dict[str, float] = {}
-    for sentence in sentences:
-        for rule, worth in sentence.signs.items():
-            best[rule] = max(worth, best.get(rule, 0.0))
-    doubt = 1.0
-    for worth in best.values():
-        doubt *= 1 - worth
-    return 1 - doubt, max(best, key=lambda rule: best[rule], default="")
+def windows(view: View) -> Iterator[list[frozenset[str]]]:
+    """The concepts of each sentence, alone and together with the next."""
+    found = sentences(view)
+    for index, sentence in enumerate(found):
+        yield [sentence.concepts]
+        if index + 1 < len(found):
+            yield [sentence.concepts, found[index + 1].concepts]
 
 
-def _findings(text: str, source: Source) -> Iterator[Hit]:
-    places = _PREFILTER.places(text)
-    if not places and not _PREFILTER.always:
-        return
-    sentences = _sentences(text)
-    begins = [sentence.start for sentence in sentences]
-    possible: dict[int, set[int]] = {}
-    for offset, signs in places:
-        possible.setdefault(bisect_right(begins, offset) - 1, set()).update(signs)
-    for index, candidates in possible.items():
-        if index >= 0:
-            _evidence(sentences[index], candidates, source)
-    index = 0
-    while index < len(sentences):
-        window = [s for s in sentences[index : index + _WINDOW] if s.signs]
-        if not sentences[index].signs or not window:
-            index += 1
-            continue
-        score, rule = _together(window)
-        if score >= _FLOOR:
-            yield Hit(window[0].start, window[-1].end, "INJECTION", rule, round(min(score, 0.99), 2))
-        index = sentences.index(window[-1]) + 1
+def _findings(view: View) -> Iterator[Hit]:
+    """Attacks in the text as it stands: of overlapping windows the surest."""
+    found = sentences(view)
+    for index, sentence in enumerate(found):
+        alone = score([sentence.concepts])
+        last, best = sentence, alone
+        if index + 1 < len(found):
+            both = score([sentence.concepts, found[index + 1].concepts])
+            if both.value > alone.value:
+                last, best = found[index + 1], both
+        if best.value >= _FLOOR:
+            yield Hit(sentence.start, last.end, "INJECTION", best.rule, min(0.99, round(best.value, 2)))
+    yield from signs.find(view.text, view.source)
 
 
 def detect(view: View) -> Iterator[Hit]:
     """Attacks in the text as it stands, and in what it hides."""
-    hits = list(_findings(view.text, view.source))
+    hits = list(_findings(view))
     for hidden, start, end in decoded(view.text, view.shadow.original):
-        if not hidden:
-            continue
-        for hit in _findings(View.of(hidden).text, view.source):
+        for hit in _findings(View.of(hidden, view.source)) if hidden else ():
             confidence = min(0.99, hit.confidence + 0.08)  # hiding it is a sign of its own
             hits.append(Hit(start, end, "INJECTION", f"{hit.rule}.hidden", round(confidence, 2)))
     yield from _merged(hits)

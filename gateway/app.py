@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import NoReturn
 
-import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from gateway.api import admin, docs, docs_page, guard, health, models, moderations, prompts, surfaces
-from gateway.api.edge import Edge, describe
+from gateway.api.edge import Edge
+from gateway.api.messages import error_shape
 from gateway.api.records import Audit, Records
 from gateway.api.services import Services
 from gateway.audit.log import AuditLog
@@ -109,19 +110,16 @@ def _app(services: Services, title: str, lifespan: Lifespan | None = None) -> Fa
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False},
-        exception_handlers={HTTPException: _answer_error, RequestValidationError: _answer_error},
+        exception_handlers={HTTPException: _to_the_edge, RequestValidationError: _to_the_edge},
     )
     app.state.services = services
-    app.add_middleware(Edge, metrics=services.metrics, surfaces=_SURFACES)
+    app.add_middleware(Edge, metrics=services.metrics, surfaces=_SURFACES, shapes={"/v1/messages": error_shape})
     return app
 
 
-async def _answer_error(request: Request, error: Exception) -> Response:
-    """FastAPI's own errors in our shape (everything else reaches the edge by itself)."""
-    answer = describe(error)
-    if answer is None:
-        raise error
-    return Response(orjson.dumps(answer.body), answer.status, dict(answer.headers), "application/json")
+async def _to_the_edge(_: Request, error: Exception) -> NoReturn:
+    """FastAPI's own errors are answered where all others are, in the shape of their surface."""
+    raise error
 
 
 def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | None) -> Services:

@@ -67,6 +67,11 @@ class Client:
             if not message.get("more_body"):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def authorization(self, bare: str = "") -> str | None:
+        """The Authorization header; or the one of the header named ``bare`` that holds a key alone."""
+        key = self.headers.get(bare) if bare else None
+        return self.headers.get("authorization") or (f"Bearer {key}" if key else None)
+
     def label(self, name: str) -> str:
         """A percent-encoded header for the audit record: decoded, one line, at most 200 characters."""
         return _CONTROL.sub(" ", unquote(self.headers.get(name, "")[:1000]))[:200]

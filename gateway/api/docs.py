@@ -14,6 +14,7 @@ _SUMMARY = {
     "chat": "Chat completion, whole or as a stream",
     "completions": "Text completion, whole or as a stream",
     "responses": "A response, whole or as a stream; nothing is stored",
+    "messages": "Anthropic's Messages, whole or as a stream, where the engine has them",
     "embeddings": "Embeddings of texts",
     "tokenize": "How many tokens a prompt or chat has, as the model will get it",
 }

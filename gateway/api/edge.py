@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,9 @@ _ECHO = re.compile(r"[\x21-\x7e]{1,128}")
 _MAX_HEADER_BYTES = 32 * 1024
 _CLIENT_CLOSED = 499  # in metrics and logs only: nobody is there to read it
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large", 431: "headers_too_large"}
+
+
+Shape = Callable[[int, str, str | None], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,23 @@ def describe(error: Exception) -> ErrorAnswer | None:
 
 
 class Edge:
-    """ASGI middleware around everything else. ``surfaces``: path → surface name, the labels of the metrics."""
+    """ASGI middleware around everything else. ``surfaces``: path → surface name, the labels of the metrics; ``shapes``:
+    path → the shape of its errors (from status, message, code), where that is not OpenAI's."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, surfaces: dict[str, str]) -> None:
-        self.app, self._metrics, self._surfaces = app, metrics, surfaces
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, surfaces: dict[str, str], shapes: Mapping[str, Shape] | None = None
+    ) -> None:
+        self.app, self._metrics, self._surfaces, self._shapes = app, metrics, surfaces, shapes or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         await Passage(self, scope, receive, send).run()
+
+    def error_body(self, path: str, answer: ErrorAnswer) -> bytes:
+        shaped, error = self._shapes.get(path), answer.body["error"]
+        return orjson.dumps(shaped(answer.status, error["message"], error["code"]) if shaped else answer.body)
 
     def ended(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         path: str = scope["path"]
@@ -107,7 +117,8 @@ class Passage:
             answer = ErrorAnswer(500, shape(message, "server_error", "internal_error"))
         if not self.status:  # else the answer has begun, and the stream's own error frame has told it
             client = Client(self._scope, self._receive, self.send)
-            await client.answer(answer.status, orjson.dumps(answer.body), answer.headers)
+            body = self._edge.error_body(self._scope["path"], answer)
+            await client.answer(answer.status, body, answer.headers)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

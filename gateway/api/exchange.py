@@ -32,7 +32,8 @@ class Surface:
 
     ``allowed``: the fields that may pass; ``check``: further checks of the body; ``texts``: the fields whose tokens
     count; ``generates``: it makes text (may stream, has a prefix cache upstream, its answer is guarded and kept);
-    ``upstream_path``: where upstream has it, if elsewhere; ``dialect``: how it speaks.
+    ``upstream_path``: where upstream has it, if elsewhere; ``dialect``: how it speaks; ``key_header``: a header that may
+    hold the key bare, in place of Authorization.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Surface:
     generates: bool = True
     dialect: Dialect = CHAT
     upstream_path: str = ""
+    key_header: str = ""
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from gateway.api.schema_bounds import (
     check_flat_tools,
     check_grammar,
     check_json,
+    check_messages_tools,
+    check_output_config,
     check_regex,
     check_response_format,
     check_structured_outputs,
@@ -278,6 +280,28 @@ RESPONSES: Mapping[str, Check] = {
     "previous_input_messages": refused("the guardrails do not read them; put them into 'input'."),
     "enable_response_messages": refused("the answer's raw tokens would bypass the guardrails.", harmless=(False,)),
     "prompt": refused("prompts of the house are at /v1/prompts; name the one you use in x-kakehashi-prompt."),
+}
+
+MESSAGES: Mapping[str, Check] = {
+    "model": untouched,
+    "stream": boolean,
+    "messages": untouched,  # checked by gateway.api.messages
+    "system": untouched,  # checked by gateway.api.messages
+    "max_tokens": integer(1, MAX_TOKENS),
+    "temperature": number(0, 10),
+    "top_p": number(0, 1),
+    "top_k": integer(-1, 1_000_000),
+    "stop_sequences": texts(16, 256),
+    "tools": check_messages_tools,
+    "tool_choice": mapping(8),
+    "thinking": mapping(8),
+    "output_config": check_output_config,
+    "service_tier": untouched,
+    "chat_template_kwargs": template_options,
+    **_REFUSED,
+    "container": refused("the engine must not run code for a client."),
+    "mcp_servers": refused("the engine must not reach out for a client."),
+    "context_management": refused("the gateway keeps no conversations."),
 }
 
 TOKENIZE: Mapping[str, Check] = {

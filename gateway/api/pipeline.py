@@ -69,7 +69,7 @@ class Pipeline:
     async def _begin(self, client: Client) -> Exchange:
         """Who asks, and for what. Raises Unauthorized, BadRequest, TooLarge."""
         started = time.perf_counter()
-        key = await self.services.keys.verify(client.headers.get("authorization"))
+        key = await self.services.keys.verify(client.authorization(self.surface.key_header))
         sifted = sift(await client.json(self.services.settings.max_body_bytes), self.surface.allowed)
         self.surface.check(sifted.body)
         guard = self._guard(key.profile, client)

@@ -197,3 +197,28 @@ def check_flat_tools(tools: Any, where: str = "tools") -> None:
             raise BadRequest(f"{here}.format: only free-form text is accepted.", param=f"{here}.format")  # as in vLLM
         if tool.get("parameters") is not None:
             check_schema(tool["parameters"], f"{here}.parameters")
+
+
+def check_messages_tools(tools: Any, where: str = "tools") -> None:
+    """Tools of a Messages request: functions that run at the client; those of a vendor's own (by ``type``) do not."""
+    if not isinstance(tools, list) or len(tools) > 128:
+        raise BadRequest(f"{where} must be a list of at most 128 tools.", param=where)
+    for index, tool in enumerate(tools):
+        here = f"{where}[{index}]"
+        if (
+            not isinstance(tool, dict)
+            or not isinstance(tool.get("name"), str)
+            or tool.get("type", "custom") != "custom"
+        ):
+            message = f"{here} must be {{'name': …, 'input_schema': …}}; tools that run at the server are not accepted."
+            raise BadRequest(message, code="unsupported_parameter", param=here)
+        check_schema(tool.get("input_schema"), f"{here}.input_schema")
+
+
+def check_output_config(value: Any, where: str = "output_config") -> None:
+    """Effort and format of a Messages answer."""
+    form = value.get("format") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(form, dict | None):
+        raise BadRequest(f"{where} must be an object.", param=where)
+    if form is not None:
+        check_schema(form.get("schema"), f"{where}.format.schema")

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from gateway.api import content, items, params
 from gateway.api.dialect import NUMBERS, NumbersDialect
 from gateway.api.exchange import Surface
+from gateway.api.messages import MessagesDialect, check_messages
 from gateway.api.pipeline import Pipeline
 from gateway.api.responses import ResponsesDialect
 from gateway.api.services import Services
@@ -48,6 +49,15 @@ SURFACES = (
         _check_responses,
         ("input", "instructions", "tools"),
         dialect=ResponsesDialect(),
+    ),
+    Surface(
+        "messages",
+        "/messages",
+        params.MESSAGES,
+        check_messages,
+        ("messages", "system", "tools"),
+        dialect=MessagesDialect(),
+        key_header="x-api-key",
     ),
     Surface(
         "embeddings", "/embeddings", params.EMBEDDINGS, _check_embeddings, ("input",), generates=False, dialect=NUMBERS

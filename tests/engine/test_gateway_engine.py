@@ -125,3 +125,20 @@ def test_a_count_is_of_what_the_model_gets(gateway: RunningGateway, client: open
     assert counted.json().keys() == {"count", "max_model_len"}
     asked = client.chat.completions.create(model="default", messages=MESSAGES, max_tokens=1)
     assert counted.json()["count"] == asked.usage.prompt_tokens  # type: ignore[union-attr]
+
+
+def test_messages_say_the_same_whole_and_in_pieces(gateway: RunningGateway) -> None:
+    headers = {"x-api-key": gateway.key(), "anthropic-version": "2023-06-01"}
+    asked = {"model": "default", "max_tokens": 12, "temperature": 0, "messages": MESSAGES}
+    whole = httpx.post(gateway.url + "/messages", json=asked, headers=headers, timeout=60).json()
+    stream = httpx.post(gateway.url + "/messages", json={**asked, "stream": True}, headers=headers, timeout=60)
+    events = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: ")]
+    text = "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")
+    assert text and text == whole["content"][0]["text"] and whole["role"] == "assistant"
+    assert events[-2]["usage"]["output_tokens"] == whole["usage"]["output_tokens"]
+    assert events[-1] == {"type": "message_stop"}
+
+
+def test_a_moderation_asks_no_engine(client: openai.OpenAI) -> None:
+    [result] = client.moderations.create(input="担当は田中様（090-1234-5678）です").results
+    assert result.flagged and result.categories.model_dump()["personal_data"]

@@ -42,7 +42,8 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 PUBLIC = [
     ("GET", "/v1/models"), ("GET", "/v1/models/default"), ("POST", "/v1/chat/completions"), ("POST", "/v1/completions"),
-    ("POST", "/v1/embeddings"), ("POST", "/v1/guard/scan"), ("GET", "/v1/prompts"), ("GET", "/v1/prompts/x"),
+    ("POST", "/v1/embeddings"), ("POST", "/v1/guard/scan"), ("POST", "/v1/responses"),
+    ("POST", "/v1/moderations"), ("POST", "/v1/tokenize"), ("GET", "/v1/prompts"), ("GET", "/v1/prompts/x"),
 ]  # fmt: skip
 ADMIN = [
     ("POST", "/admin/keys"), ("GET", "/admin/keys"), ("GET", "/admin/keys/k"), ("PATCH", "/admin/keys/k"),

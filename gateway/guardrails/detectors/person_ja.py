@@ -50,6 +50,10 @@ _READ_HONORIFIC = re.compile(rf"(?P<name>{_KANJI}{{1,6}}(?:[ ]{_KANJI}{{1,4}})?)
 _KANA_PAIR = re.compile(r"(?P<family>[ァ-ヴー]{2,6})[ ]?(?P<given>[ァ-ヴー]{2,6})(?![ァ-ヴー])")
 
 
+_KANJI_WORD = re.compile(rf"{_KANJI}{{2,4}}")
+_MAYBE = ("place", "noun", "proper", "person", "given")
+
+
 class _Reader:
     """One text while names are looked for: morphemes by border, firms, what was found so far."""
 
@@ -65,6 +69,16 @@ class _Reader:
     @cached_property
     def ends(self) -> dict[int, Token]:
         return {token.end: token for token in self.view.tokens}
+
+    @cached_property
+    def families(self) -> list[tuple[int, int]]:
+        """Candidates for family names: the list, and what the tagger calls one."""
+        spans = set(surname_spans(self.text))
+        for token in self.view.tokens:
+            word = self.text[token.start : token.end]
+            if token.kind == "family" or (token.kind in _MAYBE and _KANJI_WORD.fullmatch(word) and "family" in kinds(word)):
+                spans.add((token.start, token.end))
+        return sorted(spans)
 
     def in_firm(self, start: int, end: int) -> bool:
         return any(a <= start and end <= b for a, b in self.firms)
@@ -343,21 +357,6 @@ def _latin_before(reader: _Reader, left: str, end: int, soft: bool) -> int | Non
 # --- family and given name ------------------------------------------------------------------------------------------
 
 
-_KANJI_WORD = re.compile(rf"{_KANJI}{{2,4}}")
-_MAYBE = ("place", "noun", "proper", "person", "given")
-
-
-def _family_spans(reader: _Reader) -> list[tuple[int, int]]:
-    """Candidates for family names: the list, and what the tagger calls one."""
-    spans = set(surname_spans(reader.text))
-    for token in reader.view.tokens:
-        token.end - token.start
-        word = reader.text[token.start : token.end]
-        if token.kind == "family" or (token.kind in _MAYBE and _KANJI_WORD.fullmatch(word) and "family" in kinds(word)):
-            spans.add((token.start, token.end))
-    return sorted(spans)
-
-
 def _full_at(reader: _Reader, start: int, *, spaced: bool = False) -> int:
     """The end of a full name that starts at ``start`` with a listed family name; 0 if there is none."""
     text = reader.text
@@ -428,7 +427,7 @@ def _joined_given(reader: _Reader, family: str, middle: int, end: int, given: st
 
 
 def _full_names(reader: _Reader) -> None:
-    for start, end in _family_spans(reader):
+    for start, end in reader.families:
         if reader.taken(start, end) or reader.in_firm(start, end) or not _full_border(reader, start, end):
             continue
         stop = _given_end(reader, start, end)
@@ -506,7 +505,7 @@ def _relatives(reader: _Reader) -> None:
 
 
 def _bare(reader: _Reader) -> None:
-    candidates = [span for span in _family_spans(reader) if _bare_possible(reader, *span)]
+    candidates = [span for span in reader.families if _bare_possible(reader, *span)]
     scores = {span: _bare_score(reader, *span) for span in candidates}
     for _ in range(2):  # neighbours of a sure name are surer
         for span in candidates:
@@ -570,12 +569,17 @@ _DEPARTMENT = re.compile(r"[部課室係局行店社](?:長)?[ \n]\Z")
 _ALONE = re.compile(r"[ \n]|\Z|[)、。(]|です|より|宛")
 
 
+_APART = 32  # characters between two names of one list, at most
+
+
 def _beside_name(reader: _Reader, span: tuple[int, int], scores: dict[tuple[int, int], float]) -> bool:
     """Listed with a name: 佐々木、林; 林と森 when at least one of them is a family name for sure."""
     text = reader.text
     sure = [s for s, score in scores.items() if score >= 0.6] + list(reader.found)
     for start, end in sure:
         between = text[end : span[0]] if end <= span[0] else text[span[1] : start]
+        if len(between) > _APART:
+            continue
         between = re.sub(r"\A(?:様|さん|氏|君|先生)|\([^)]{0,16}\)", "", between)
         if len(between) <= 6 and person_cues.ENUMERATION.fullmatch(between):
             return True
@@ -586,7 +590,7 @@ def _again(reader: _Reader) -> None:
     """The family names of persons found before, wherever they stand alone."""
     known = {reader.text[a:b] for a, b in reader.found if b - a >= 2}
     known |= {name[:cut] for name in known for cut in (1, 2, 3, 4) if name[:cut] in surnames() and len(name) > cut >= 2}
-    for start, end in _family_spans(reader):
+    for start, end in reader.families:
         if reader.text[start:end] in known and _bare_possible(reader, start, end):
             if reader.text[start:end] not in PLACES:
                 reader.add(start, end, "person.again", 0.7)

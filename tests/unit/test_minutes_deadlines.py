@@ -66,3 +66,8 @@ def test_the_answer_that_repeats_a_part_of_the_day_changes_nothing() -> None:
 )  # fmt: skip
 def test_english_deadlines(lines: str, expected: tuple[str, str | None, list[str]]) -> None:
     assert dues(lines, "en") == [expected]
+
+
+def test_before_the_next_call_is_its_day_in_english_too() -> None:
+    lines = "Tom: Anna, please check the quote before our next call.／Anna: Will do.／Tom: Our next meeting is on December 3."
+    assert dues(lines, "en") == [("before our next call", "2026-12-03", [])]

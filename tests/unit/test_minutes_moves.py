@@ -139,3 +139,42 @@ def test_dissent_says_what_it_is_about_and_is_told_once(lines: str, text: str, e
 )  # fmt: skip
 def test_who_is_asked_and_what_is_only_talked_about(lines: str, actions: list[tuple[str, str]]) -> None:
     assert [(f.text, f.owner) for f in drafted(lines, people=PEOPLE).actions] == actions
+
+
+@pytest.mark.parametrize(
+    ("lines", "section", "text"),
+    [
+        ("加藤: チェックシートを作りませんか。／渡辺: いいですね。／中村: それやりましょう。／加藤: はい。", "decisions", "チェックシートを作る"),
+        ("小林: 勉強会を金曜に変えてもよろしいでしょうか。／中村: はい、いいですよ。", "decisions", "勉強会を金曜に変える"),
+        ("中村: 規約の第七条を改正することについて、ご異議ございませんか。／加藤: 異議なし。", "decisions", "規約の第七条を改正する"),
+        ("渡辺: 補償の範囲はまだ決まってないですよね。", "open_questions", "補償の範囲はまだ決まっていない"),
+    ],
+)  # fmt: skip
+def test_a_polite_negative_does_not_turn_the_meaning_round(lines: str, section: str, text: str) -> None:
+    assert told(lines, section) == [text]
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("小林: 面会時間の延長はどうしましょうか。／中村: では現状維持で。", "面会時間の延長は現状維持"),
+        ("中村: 第一号議案、決算報告書の承認についてお諮りします。／中村: よって、本議案は可決されました。", "決算報告書の承認は可決された"),
+        ("小林: 来期の目標は前年比百十パーセントとすることに決まりました。", "来期の目標は前年比百十パーセントとする"),
+    ],
+)  # fmt: skip
+def test_an_elliptic_decision_names_its_matter(lines: str, text: str) -> None:
+    assert told(lines, "decisions") == [text]
+
+
+@pytest.mark.parametrize(
+    ("lines", "actions"),
+    [
+        ("中村: 渡辺さん、すぐ刷り直して。／渡辺: わかりました。", [("すぐ刷り直す", "渡辺")]),
+        ("中村: アンケートをまとめといてもらえると助かります 小林さん／小林: はい、やっときます", [("アンケートをまとめる", "小林")]),
+        ("小林: 消防署から訓練を早めてほしいと言われました。", []),
+        ("渡辺: 十パーセントまで認めていただけないでしょうか。／中村: それは無理です。", []),
+        ("中村: 見積もりが出揃ってからにしましょうか。／渡辺: そうですね。", []),
+    ],
+)  # fmt: skip
+def test_bare_commands_count_and_quoted_or_refused_requests_do_not(lines: str, actions: list[tuple[str, str]]) -> None:
+    assert [(f.text, f.owner) for f in drafted(lines, people=PEOPLE).actions] == actions

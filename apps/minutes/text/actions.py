@@ -253,7 +253,7 @@ def _is_promise(move: Move, talk: Talk) -> bool:
         return False
     if move.does("defer") and not move.does("strong_commit"):
         return False
-    strong = move.does("strong_commit") or own_team(move) is not None
+    strong = move.does("strong_commit") or own_team(move) is not None or _goes_ahead(move, talk)
     if _no_task(move, talk) or move.does("question") or (move.does("decide") and not strong):
         return False
     due = due_of(move, talk)
@@ -262,6 +262,12 @@ def _is_promise(move: Move, talk: Talk) -> bool:
     ):
         return False
     return not (move.does("procedural") and due is None)
+
+
+def _goes_ahead(move: Move, talk: Talk) -> bool:
+    """じゃあ発注かけます, said right after an approval."""
+    before = [m for m in talk.before(move, 1) if m.speaker != move.speaker]
+    return any(approves(m) for m in before[:2]) and subject_nouns(move.text) != set()
 
 
 def _no_task(move: Move, talk: Talk) -> bool:
@@ -291,7 +297,7 @@ def _reply_with_due(move: Move, talk: Talk) -> bool:
 
 def _accepted_offer(move: Move, talk: Talk) -> list[Move]:
     """The acceptance of 〜しておきましょうか; empty when there is none or it is declined."""
-    if not move.does("offer") or move.does("opening", "topic") or _ASKS_WHAT.search(move.text):
+    if not move.does("offer") or move.does("opening", "topic", "defer") or _ASKS_WHAT.search(move.text):
         return []
     replies = [m for m in talk.after(move, 1) if m.speaker != move.speaker]
     if not replies or replies[0].does("decline") or not replies[0].does("accept", "request"):
@@ -341,7 +347,7 @@ def _task(found: Found, parts: Sequence[Move], talk: Talk) -> str:
     text = texts[0] if texts else ""
     for extra in texts[1:]:
         if subject_words(extra) - subject_words(text) or not re.search(r"[うくぐすつぬぶむる]$", text):
-            text = f"{text}（{extra}）" if text else extra
+            text = _and_then(text, extra) if text else extra
     if texts and not re.search(r"[うくぐすつぬぶむる）]$", text):
         text = _with_deed(text, found)
     found.quote = text
@@ -350,6 +356,10 @@ def _task(found: Found, parts: Sequence[Move], talk: Talk) -> str:
     if not subject_words(text) or _needs_object(parts[0], text):
         text = _with_antecedent(found, text, talk)
     return text
+
+
+def _and_then(text: str, extra: str) -> str:
+    return f"{text}（{extra}）" if is_japanese(text) else f"{text}; {extra[:1].lower()}{extra[1:]}"
 
 
 def _with_deed(text: str, found: Found) -> str:
@@ -388,7 +398,7 @@ def _from_vocative(text: str, found: Found) -> str:
 def _without_owner(text: str, move: Move, found: Found, talk: Talk) -> str:
     if both := joint(move, talk):
         text = re.sub(
-            rf"{re.escape(move.text[both[0].start : both[-1].end])}(?:さん|くん|君|ちゃん|様)?(?:で|が|は|に)?、?",
+            rf"{re.escape(move.text[both[0].start : both[-1].end])}(?:さん|くん|君|ちゃん|様)?(?:で|が|は|に)?[、,]?\s?",
             "",
             text,
         )
@@ -418,7 +428,9 @@ def _called(text: str, said: str) -> bool:
 
 
 def _needs_object(move: Move, text: str) -> bool:
-    return is_japanese(text) and re.match(r"^(?:それ|これ|そちら|こちら|そこ|この件|その件|そのへん)", text) is not None
+    if not is_japanese(text):
+        return re.search(r"\b(?:it|this|that|them|those)\b", text, re.I) is not None and len(subject_words(text)) <= 1
+    return re.match(r"^(?:それ|これ|そちら|こちら|そこ|この件|その件|そのへん)", text) is not None
 
 
 def _with_antecedent(found: Found, text: str, talk: Talk) -> str:
@@ -433,9 +445,11 @@ def _with_antecedent(found: Found, text: str, talk: Talk) -> str:
     found.refer(*before[: before.index(source) + 1])
     if source.sentence.turn < found.core.sentence.turn - 1:
         found.reasons.append(Reason("antecedent"))
-    about = plain.decision_text(source.text) if is_japanese(source.text) else plain_en.task_text(source.text)
+    about = plain.decision_text(source.text) if is_japanese(source.text) else plain_en.proposal_text(source.text)
     bare = re.sub(r"^(?:それ|これ|そちら|こちら|その件|この件)(?:は|を|も|について)?、?", "", text)
     bare = "" if _BARE_DEED.match(bare) else bare
+    if not is_japanese(bare):
+        return f"{bare} ({about[:1].lower()}{about[1:]})" if bare else about
     return f"{bare}（{about}）" if bare else about
 
 

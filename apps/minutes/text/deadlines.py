@@ -106,10 +106,8 @@ def _offered(move: Move, talk: Talk) -> Due | None:
 
 def next_meeting_day(talk: Talk) -> date | None:
     """The day of the next meeting, if one is named."""
-    days = [
-        m.dates[0].day for m in talk.moves
-        if m.does("next_meeting") and m.dates and m.dates[0].day and m.dates[0].first == m.dates[0].day
-    ]  # fmt: skip
+    named = [[d.day for d in m.dates if d.day and d.first == d.day] for m in talk.moves if m.does("next_meeting")]
+    days = [found[0] for found in named if found]
     later = [d for d in days if talk.base is None or d > talk.base]
     return later[-1] if later else None
 

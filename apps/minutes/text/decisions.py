@@ -220,7 +220,7 @@ def _confirmed(move: Move, talk: Talk) -> Found | None:
             return None
         source = earlier[0]
     elif not re.search(
-        r"(?:ということ|こと|形|方針|方向|案|て(?:も)?|で)(?:で|に|と)?(?:は)?(?:、)?(?:よろし|いい|よい|良い|大丈夫|問題|異議)",
+        r"(?:について|に関して)、?ご?(?:異議|異論)|(?:ということ|こと|形|方針|方向|案|て(?:も)?|で)(?:で|に|と)?(?:は)?(?:、)?(?:よろし|いい|よい|良い|大丈夫|問題|異議)",
         half_width(move.text),
     ) and is_japanese(move.text):
         return None
@@ -238,7 +238,7 @@ def _found(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     asked = [m for m in talk.before(move, 2)[:6] if _asks(m) and m.speaker != move.speaker]
     if asked and is_japanese(found.text) and _BARE_PHRASE.match(found.text) and not _LOW_CONTENT.match(found.text):
         return _with_topic(found, asked[0], talk)
-    thin = not subject_nouns(found.text) or _LOW_CONTENT.match(found.text)
+    thin = not subject_nouns(found.text) or _only_pronoun(found.text) or _LOW_CONTENT.match(found.text)
     if thin and any(m.does("decide") and subject_nouns(m.text) for m in talk.after(move, 0)[:1]):
         return None  # it is decided. We will launch …: the second sentence says it
     return _with_antecedent(found, talk, items) if thin else found
@@ -283,6 +283,15 @@ def _with_antecedent(found: Found, talk: Talk, items: Sequence[Found]) -> Found 
     if source.sentence.turn < found.core.sentence.turn - 2:
         found.reasons.append(Reason("antecedent"))
     return found
+
+
+def _only_pronoun(text: str) -> bool:
+    """Drop it."""
+    return (
+        not is_japanese(text)
+        and len(subject_words(text)) <= 1
+        and re.search(r"\b(?:it|that|this|them)\b", text) is not None
+    )
 
 
 def _asks(move: Move) -> bool:

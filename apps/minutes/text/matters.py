@@ -39,6 +39,7 @@ _PETITION = re.compile(
 _MOTION = re.compile(
     r"(?:第[\d一二三四五六七八九十]+号)?議案、?(?P<t>[^。]{2,40}?)(?:の件)?(?:です|でございます|につい(?:て|ては)|をお諮り|を審議|。|$)"
 )
+_PAST = re.compile(r"昨年|去年|前回|先月|前年|\blast (?:year|month|time)\b", re.IGNORECASE)
 MONEY_UNITS = frozenset(("円", "ドル", "ユーロ"))
 
 
@@ -83,7 +84,7 @@ def petition(move: Move, talk: Talk) -> Move | None:
 
 
 def _prices(move: Move) -> bool:
-    return bool(_amounts(move)) and not move.does("reported", "decline")
+    return bool(_amounts(move)) and not _PAST.search(move.text)
 
 
 def _amounts(move: Move) -> list[str]:

@@ -14,7 +14,7 @@ from apps.minutes.text.reasons import Reason
 
 _CALLED = re.compile(
     r"^(?:さん|様|くん|君|ちゃん|氏|部長|課長|次長|係長|主任|室長|支店長|委員|取締役|リーダー|マネージャー|先生|代理)?(?:の)?"
-    r"(?:(?P<agent>のほう(?:で|から)?|の方(?:で|から)?|は|が|には|、|。|$|におかれましては|も)|(?P<ni>に(?=.{0,12}(?:お願い|担当|対応|頼|任せ|やって|して(?:もら|いただ))))|(?P<bare>(?=[一-鿿ァ-ヴーぁ-ん])(?![がにをとへのでもやか])))"
+    r"(?:(?P<agent>のほう(?:で|から)?|の方(?:で|から)?|のところ(?:で|から)|は|が|には|、|。|$|におかれましては|も)|(?P<ni>に(?=.{0,12}(?:お願い|担当|対応|頼|任せ|やって|して(?:もら|いただ))))|(?P<bare>(?=[一-鿿ァ-ヴーぁ-ん])(?![がにをとへのでもやか])))"
 )
 _RECIPIENT = re.compile(
     r"^(?:さん|様|くん|氏|部長|課長|委員|取締役)?(?:に(?!(?:は|.{0,12}(?:お願い|担当|対応|頼|任せ)))|へ|と|から|宛|を|の(?!ほう|方))"
@@ -59,7 +59,7 @@ def addressee(move: Move, talk: Talk) -> Named | None:
     return best
 
 
-_TOGETHER = re.compile(r"^(?:さん|くん|君|ちゃん|様|部長|課長|委員)?(?:と|、|・|や|および|及び)$")
+_TOGETHER = re.compile(r"^(?:, | and |, and )$|^(?:さん|くん|君|ちゃん|様|部長|課長|委員)?(?:と|、|・|や|および|及び)$")
 
 
 def joint(move: Move, talk: Talk) -> list[Named]:
@@ -72,7 +72,7 @@ def joint(move: Move, talk: Talk) -> list[Named]:
         found.append(named)
     after = move.text[found[-1].end :] if found else ""
     agents = re.match(
-        r"(?:さん|くん|君|ちゃん|様|部長|課長|委員)?(?:の(?:お)?(?:二人|2人|三人))?(?:で|が|は|、|に(?=.{0,12}(?:お願い|任せ|頼)))",
+        r"(?:,|\s(?:will|please|can|could|to|should)\b)|(?:さん|くん|君|ちゃん|様|部長|課長|委員)?(?:の(?:お)?(?:二人|2人|三人))?(?:で|が|は|、|に(?=.{0,12}(?:お願い|任せ|頼)))",
         after,
     )
     return found if len(found) > 1 and agents and talk.name_of(move) not in {n.name for n in found} else []
@@ -99,12 +99,16 @@ def _is_person(named: Named) -> bool:
 
 
 def set_owner(found: Found, parts: Sequence[Move], answer: Answer, talk: Talk) -> None:
-    asked = next((a for m in parts if (a := addressee(m, talk))), None) or _called_before(parts[0], talk)
+    asked = (
+        next((a for m in parts if (a := addressee(m, talk))), None)
+        or _called_after(parts[-1], talk)
+        or _called_before(parts[0], talk)
+    )
     if answer.volunteered and answer.speaker:
         found.owner, found.owner_speaker = talk.speakers[answer.speaker].name, answer.speaker
         doubt_identity(found, talk)
     elif both := joint(parts[0], talk):
-        found.owner = "・".join(n.name for n in both)
+        found.owner = ("・" if is_japanese(parts[0].text) else ", ").join(n.name for n in both)
     elif asked is not None:
         found.owner = asked.name
         said = parts[0].text[asked.start : asked.end]
@@ -121,6 +125,14 @@ def set_owner(found: Found, parts: Sequence[Move], answer: Answer, talk: Talk) -
             found.reasons.append(Reason("owner_conflict", f"{own} / {found.owner}"))
     else:
         found.reasons.append(Reason("owner_missing"))
+
+
+def _called_after(move: Move, talk: Talk) -> Named | None:
+    """…まとめてもらえると助かります。小林さん。 The call stands alone behind the request."""
+    following = next(iter(talk.after(move, 0)), None)
+    if following is None or len(following.named) != 1 or len(following.text) > len(following.named[0].name) + 6:
+        return None
+    return following.named[0] if _is_person(following.named[0]) else None
 
 
 def _called_before(move: Move, talk: Talk) -> Named | None:

@@ -26,6 +26,8 @@ _SOFT = {"ます", "です", "だ", "たい", "てる", "う", "よう", "とく
 _A_ROW = str.maketrans("うくぐすつぬぶむる", "わかがさたなばまら")
 _POLITE_INSIDE = (  # polite forms in mid-sentence
     (re.compile(r"しまして"), "して"),
+    (re.compile(r"といて(?=ください|下さい|もら|くれ|いただ|ほしい|ね|よ|$)"), "ておいて"),
+    (re.compile(r"(?<=ん)どいて(?=ください|下さい|もら|くれ|いただ|ほしい|ね|よ|$)"), "でおいて"),
     (re.compile(r"(?<=[うくぐすつぬぶむるいた])んで(?=、|[一-鿿ァ-ヴーA-Z])、?"), "ので、"),
     (re.compile(r"(?:もらえる|いただける|頂ける|くれる)と(?:助かり|嬉し|うれし|ありがた|幸い).*$"), "ください"),
     (re.compile(r"させて(?:いただき|頂き)(ます|たい)"), r"し\1"),
@@ -192,7 +194,7 @@ def _verb(found: Sequence[Word], index: int) -> str:
 
 
 _KOTO = re.compile(
-    r"^(?P<head>.{4,}?[うくぐすつぬぶむるい](?<!という))(?:という)?こと(?:に|で|と)(?:は)?(?:決定|決め|合意|なり|なっ|いたし|致し|し(?:ま|よ|た|と)|する|させて|進め|いき|行き|お願い|よろしい|いい|異議|確認).*$"
+    r"^(?P<head>.{4,}?[うくぐすつぬぶむるい](?<!という))(?:という)?こと(?:に|で|と)(?:は)?(?:決定|決め|決ま|合意|なり|なっ|いたし|致し|し(?:ま|よ|た|と)|する|させて|進め|いき|行き|お願い|よろしい|いい|異議|確認).*$"
 )
 _TO_IU_KOTO = re.compile(
     r"^(?P<head>.{4,}?)という(?:こと|形|方向|方針|ルール|感じ)(?:で|に)(?:、)?(?P<rest>(?:よろしい|いい|決|合意|進め|いき|行き|お願い|し(?:ま|よ|た)|いたし|異議|問題|大丈夫|どう|$).*)$"
@@ -218,7 +220,7 @@ _TAKEN_BACK = re.compile(
 def decision_text(text: str) -> str:
     """A decision as a written clause: では、A案で進めることに決定いたします → A案で進める."""
     text = strip_lead(_TAKEN_BACK.sub("", strip_lead(text)))
-    text = _ALLOWED.sub("", _SETTLED.sub("", text))
+    text = _ALLOWED.sub("", _SETTLED.sub("", _OBJECTIONS.sub("", text)))
     for pattern in (_KOTO, _TO_IU_KOTO):
         if match := pattern.match(text):
             return _NP_END.sub("", plain(match["head"]))

@@ -21,7 +21,7 @@ _COMMIT = re.compile(
 )
 _DECIDE = re.compile(
     r"^(?:(?:we|we've|we have|the (?:board|committee|team)(?: has)?|it's|it is|that's)\s?(?:all )?(?:decided|agreed|resolved|settled)"
-    r"(?: (?:to|that|on))?|let's|we will|we'll|we are going to|we're going to|we are|we're|(?:the )?(?:final )?decision is(?: to| that)?)\s+",
+    r"(?: (?:to|that|on))?|let's|we should|we need to|we will|we'll|we are going to|we're going to|we are|we're|(?:the )?(?:final )?decision is(?: to| that)?)\s+",
     re.IGNORECASE,
 )
 _PROPOSE = re.compile(

@@ -15,6 +15,7 @@ _QUESTION_TAIL = re.compile(r"(?:なんですけ(?:れ)?ど|なんですが|ん�
 _FRAGMENT = re.compile(r"^(?:そうです|そうなん|うーん|んー|あー|なるほど|確かに|まあ|難しい|悩ましい)[^。]{0,8}$")
 _DEFERRED = frozenset(("結論", "判断", "決定", "継続", "検討", "審議", "保留", "次回", "来週", "持ち越し"))
 _OPEN_TAIL = re.compile(r"か(?:なん|の|っていうの)(?:です|だ)(?:が|けれ?ど)[、。]?$")
+_RAISES = re.compile(r"か(?:を|は|って)?(?:決め|選|考え|検討|相談)")  # どこのにするか決めないといけない
 _SELF = re.compile(r"(?:私|僕|俺)(?:が|で|のほうで|の方で)")
 
 
@@ -77,7 +78,7 @@ def _same_matter(previous: Found, move: Move) -> bool:
 def _open(move: Move, talk: Talk, taken: set[int]) -> Found | None:
     """The item: the question that was asked if there is one, else the sentence that defers."""
     asked = _question_before(move, talk, taken)
-    own = _own_subject(move)
+    own = _own_subject(move) and (asked is None or is_japanese(move.text))
     if asked is None and not own:
         about = [
             m for m in talk.before(move, 1) if subject_words(m.text) and m.index not in taken and not m.does("opening")
@@ -126,7 +127,11 @@ def _question_before(move: Move, talk: Talk, taken: set[int]) -> Move | None:
             return None
         own_turn = earlier.speaker == move.speaker and not earlier.does("question")
         if not own_turn and subject_nouns(earlier.text) and not earlier.does("procedural", "confirm"):
-            if earlier.does("question", "propose") or _QUESTION_TAIL.search(earlier.text):
+            if (
+                earlier.does("question", "propose")
+                or _RAISES.search(earlier.text)
+                or _QUESTION_TAIL.search(earlier.text)
+            ):
                 return earlier
         if earlier.does("opening") or (
             earlier.does("topic", "chair") and earlier.sentence.turn < move.sentence.turn - 1

@@ -483,8 +483,9 @@ def _foreign_person(parts: list[str]) -> bool:
 
 
 _RELATIVE = re.compile(
-    rf"(?P<who>{person_cues.RELATIONS})(?P<joint>の|、|:|は|が|[ ])?(?P<name>{_KANJI}{{1,3}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,4}})(?![一-龠々ァ-ヴー])"
+    rf"(?P<who>{person_cues.RELATIONS})(?P<joint>の|、|:|は|が|[ ])?(?P<name>{_KANJI}{{1,3}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,4}}|[ぁ-ん]{{1,3}}[子代美江枝])(?![一-龠々ァ-ヴー])"
 )
+_KANA_AND_KANJI = re.compile(r"[ぁ-ん]{1,3}[子代美江枝]")  # ふみ子, きよ江
 _JOINED_RELATION = frozenset("新郎 新婦 長男 次男 三男 長女 次女 三女 妻 夫".split())
 _AFTER_GIVEN = re.compile(r"[をがはと、。のもに)」\s]|\Z")
 
@@ -493,9 +494,9 @@ def _relatives(reader: _Reader) -> None:
     """妻の千鶴, 長男 悠斗: a given name alone after a relation."""
     for match in _RELATIVE.finditer(reader.text):
         name = match["name"]
-        kana = re.match(r"[ぁ-んァ-ヴ]", name) is not None and katakana(name) in kana_given()
+        kana = re.match(r"[ぁ-んァ-ヴ]", name) is not None and (katakana(name) in kana_given() or _KANA_AND_KANJI.fullmatch(name) is not None)
         noun = "noun" in kinds(name) and not kana and (len(name) > 1 or not match["joint"])
-        if _NOT_A_NAME.match(name) or not given_like(name) or noun:
+        if _NOT_A_NAME.match(name) or not (kana or given_like(name)) or noun:
             continue
         if match["joint"] or (match["who"] in _JOINED_RELATION and _AFTER_GIVEN.match(reader.text, match.end())):
             reader.add(*match.span("name"), "person.relative", 0.78)

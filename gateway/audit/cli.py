@@ -101,7 +101,8 @@ def list_(since: str, limit: int) -> None:
         for row in store.find(since=_since(since), limit=limit):
             record = flat(row)
             who = "/".join(filter(None, (record.get("team"), record.get("user"), record.get("app"))))
-            what = record.get("outcome") or record.get("surface") or ""
+            act = f"{record.get('action', '')} {record.get('target', '')}".strip()
+            what = record.get("outcome") or act or record.get("surface") or ""
             click.echo(f"{row.time}  {row.kind:8} {row.request_id}  {what}  {record.get('model', '')} {who}".rstrip())
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Stored durably before the request goes upstream. ``body`` is the request as forwarded (masked)."""
+    """Stored durably before the request goes upstream, or the act is done. ``body`` is the request as forwarded (masked).
+
+    ``action`` and ``target`` are of acts of administration (``key.create`` on a key's name or id …), else empty.
+    """
 
     request_id: str
     surface: str  # chat, embeddings, guard.scan, admin …
@@ -26,6 +29,8 @@ class Intent:
     policy: str  # name@version
     profile: str
     stream: bool = False
+    action: str = ""
+    target: str = ""
     body: bytes = b""
 
 

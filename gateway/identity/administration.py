@@ -12,6 +12,7 @@ import orjson
 
 from gateway.audit.record import Intent, Outcome
 from gateway.errors import ApiError
+from gateway.identity.keys import redact
 from kakehashi.errors import KakehashiError
 
 T = TypeVar("T")
@@ -57,12 +58,14 @@ class Administration:
                 team=act.team,
                 user=act.user,
                 app=act.app,
-                job=f"{act.action} {act.target}".strip(),
+                job="",
                 model="",
                 prompt="",
                 policy="",
                 profile="",
-                body=orjson.dumps({"action": act.action, "target": act.target, **act.details}, default=str),
+                action=act.action,
+                target=redact(act.target)[:200],  # a key may be given where its id belongs
+                body=orjson.dumps(act.details, default=str),
             )
         )
         failure: KakehashiError | None = None

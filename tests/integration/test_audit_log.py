@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -383,6 +384,24 @@ def test_the_command_line_verifies_shows_exports_and_purges(setup: Setup, monkey
     assert code == 0 and "Erased 1" in output
     _, output = run_cli(setup, monkeypatch, "show", "gateway-1", "--body")
     assert "question" not in output
+
+
+async def test_an_act_is_in_the_chain_and_on_the_command_line_beside_older_records(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.write(1)  # entries as they were before records had an action: a field of the entry, not a column
+    log = setup.log()
+    await log.start()
+    await log.intent(replace(intent("act-1"), surface="admin", action="key.revoke", target="key_7"))
+    await log.close()
+    assert setup.verify().ok
+    [row] = setup.store.find(request_ids=["act-1"])
+    assert '"action":"key.revoke"' in row.entry and '"target":"key_7"' in row.entry
+    assert "key.revoke key_7" in run_cli(setup, monkeypatch, "list")[1]
+    assert orjson.loads(run_cli(setup, monkeypatch, "export")[1].splitlines()[-1])["action"] == "key.revoke"
+    forged = row.entry.replace("key.revoke", "key.create")
+    setup.sql(sa.update(ENTRIES).where(ENTRIES.c.request_id == "act-1").values(entry=forged))
+    assert not setup.verify().ok
 
 
 def test_the_command_line_reports_tampering_as_an_error(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

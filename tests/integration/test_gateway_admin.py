@@ -96,11 +96,15 @@ class TestApi:
     def test_every_act_is_recorded_without_the_key(self, admin: httpx.Client, gateway: RunningGateway) -> None:
         made = admin.post("keys", json={"name": "記録"})
         [intent], [outcome] = gateway.audit.of(made.headers["x-request-id"])
-        assert (intent.surface, intent.job, outcome.outcome) == ("admin", "key.create 記録", "ok")
+        assert (intent.surface, intent.action, intent.target, intent.job) == ("admin", "key.create", "記録", "")
+        assert outcome.outcome == "ok"
         assert intent.key_id and made.json()["key"] not in repr(intent) + repr(outcome)
         refused = admin.delete("keys/nope")
         [intent], [outcome] = gateway.audit.of(refused.headers["x-request-id"])
-        assert (intent.job, outcome.outcome, outcome.error) == ("key.revoke nope", "refused", "key_not_found")
+        assert (intent.action, intent.target) == ("key.revoke", "nope")
+        assert (outcome.outcome, outcome.error) == ("refused", "key_not_found")
+        by_mistake = admin.delete(f"keys/{made.json()['key']}")
+        assert made.json()["key"] not in repr(gateway.audit.of(by_mistake.headers["x-request-id"])[0])
 
     def test_nothing_is_done_that_cannot_be_recorded(self, admin: httpx.Client, gateway: RunningGateway) -> None:
         gateway.audit.broken = True
@@ -168,6 +172,5 @@ class TestCommandLine:
         engine = open_engine(f"sqlite:///{home}/gateway.db")
         entries = [json.loads(row.entry)["data"] for row in AuditStore(engine).find()]
         engine.dispose()
-        assert any(
-            e.get("job") == "team.create 記録課" and e["surface"] == "admin" and e["app"] == "cli" for e in entries
-        )
+        [act] = [e for e in entries if e.get("action") == "team.create" and e["target"] == "記録課"]
+        assert (act["surface"], act["app"], act["job"]) == ("admin", "cli", "")

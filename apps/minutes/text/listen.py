@@ -36,7 +36,7 @@ def listen(said: Sequence[Sentence], people: People, base: date | None, language
 
 FRAME = 3  # sentences at each end in which a meeting is opened or closed, whatever it is called
 _OPENS = re.compile(
-    r"(?:始め|開き|開会し|開始し|スタートし|やり)(?:ます|ましょう|たい|よう|よっか|ようか)|始めよ"
+    r"(?:始め|開き|開会し|開始し|スタートし|(?:会|礼|次|定例|ミーティング|MTG)(?:を|、)?やり)(?:ます|ましょう|たい|よう|よっか|ようか)|始めよ"
     r"|\b(?:call (?:the |this |our )?\w+ to order|get (?:started|going)|shall we (?:begin|start)|begin|kick off)\b",
     re.IGNORECASE,
 )

@@ -82,6 +82,8 @@ class FakeUpstream:
 
     async def _embeddings(self, request: web.Request) -> web.Response:
         body = await self._note(request)
+        if self.mode == "error":
+            return web.Response(body=self.error_body, status=self.status, headers=self.error_headers)
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
         data = [{"object": "embedding", "index": i, "embedding": [0.1, 0.2]} for i in range(len(texts))]
         usage = {"prompt_tokens": 5, "total_tokens": 5}

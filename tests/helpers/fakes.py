@@ -56,7 +56,7 @@ class FakeGuard:
         for choice in body.get("choices", []):
             if "禁句" in str(choice):
                 self.decide("output", "test.forbidden", "block")
-                choice["message"] = {"role": "assistant", "content": ""}
+                choice |= {"text": ""} if "text" in choice else {"message": {"role": "assistant", "content": ""}}
                 choice["finish_reason"] = "content_filter"
         checked: dict[str, Any] = self._map(body, PLACEHOLDER, NAME, "output")
         return checked

@@ -30,8 +30,8 @@ class Segment(Model):
     text: str
     speaker_id: str | None = Field(None, description="stable id of the speaker (S1 …); the name is a mapping over it")
     confidence: float | None = None
-    marks: list[str] = Field([], description="inaudible, overlap, suspect, edited …")
-    original: str | None = Field(None, description="text as recognised, when a person edited it")
+    marks: list[str] = Field([], description="inaudible, overlap, suspect, edited, glossary …")
+    original: str | None = Field(None, description="text as recognised, when a person or the glossary changed it")
 
 
 class Transcript(Model):

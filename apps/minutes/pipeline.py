@@ -26,6 +26,7 @@ from apps.minutes.text.draft import Draft, compose, draft, meeting_date
 from apps.minutes.text.names import name_speakers
 from apps.minutes.text.people import People
 from apps.minutes.text.reasons import Reason, pattern, sentence
+from apps.minutes.text.terms import with_terms
 from apps.minutes.text.verify import UNSURE, verify
 from kakehashi.errors import BadInput, Cancelled, KakehashiError
 from kakehashi.settings import Settings
@@ -90,7 +91,7 @@ def run(
 
 
 def speech(audio: Path, *, work: Path, request: Request, settings: Settings, progress: Progress) -> Transcript:
-    """The recording as a transcript, voices named where that is certain; what an earlier run recognised is kept."""
+    """The recording as a transcript, terms and voices named where that is certain; what an earlier run recognised is kept."""
     from apps.minutes.speech.transcribe import transcribe
 
     transcript: Transcript = transcribe(
@@ -103,7 +104,7 @@ def speech(audio: Path, *, work: Path, request: Request, settings: Settings, pro
         speaker_count=request.speaker_count,
         progress=progress,
     )
-    return with_names(transcript, request.meeting)
+    return with_names(with_terms(transcript, request.glossary), request.meeting)
 
 
 def with_names(transcript: Transcript, meeting: Meeting) -> Transcript:

@@ -21,6 +21,7 @@ _FORMAL = frozenset(
      "承認", "許可", "了承", "決裁", "認可", "通り", "とおり", "basis", "approval", "proposal", "fine", "approved", "proceed", "happy", "approve", "ahead")
 )  # fmt: skip
 _OTHERS_DEED = re.compile(r"(?:本社|本部|上司|部長|役員|会社|先方|お客様?|監督|当局)[がはで].{0,12}(?:承認|許可|決裁)")
+_JOINS_IN = re.compile(r"(?:ましょう|よう|ろう|こう)[ねよ]?[。]?$")  # そうしましょう: agreed among equals, not approved
 _VERBAL = re.compile(r"[うくぐすつぬぶむる]$|ない$")
 
 
@@ -42,7 +43,8 @@ def find_approval(move: Move, talk: Talk, items: Sequence[Found]) -> Found | Non
     if asked is None or talk.objection(move):
         return None
     text, sources = matter(asked, talk)
-    found = Found("decision", _approved(text), move, [move], quote=f"{asked.text} {move.text}")
+    joins = _JOINS_IN.search(move.text) is not None and _VERBAL.search(text) is not None
+    found = Found("decision", text if joins else _approved(text), move, [move], quote=f"{asked.text} {move.text}")
     found.refer(*sources)
     if asked.sentence.turn < move.sentence.turn - 4:
         found.reasons.append(Reason("antecedent"))

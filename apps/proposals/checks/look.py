@@ -100,13 +100,17 @@ def overflow(context: Context) -> Iterator[Finding]:
                     yield context.tell("look.overflow", "stop", _short(shape), round(100 * needed / room))
             elif needed > room * FULL + 0.5:
                 yield context.tell("look.overflow", "stop", _short(shape), round(100 * needed / room))
-            elif (
-                not shape.wraps
-                and _widest(shape) > shape.box.w * 1.1
-                and shape.box.x + _widest(shape) > context.facts.page.w
-            ):
+            elif not shape.wraps and _leaves(shape, context):
                 yield context.tell("look.overflow", "stop", _short(shape), round(100 * _widest(shape) / shape.box.w))
     yield from _tall_tables(context)
+
+
+def _leaves(shape: Shape, context: Context) -> bool:
+    """Whether a line that may not wrap runs out of its card, or, without one, out of the page."""
+    widest = _widest(shape)
+    if shape.filled or shape.outlined:
+        return widest > shape.inner.w * FULL
+    return widest > shape.box.w * 1.1 and shape.box.x + widest > context.facts.page.w
 
 
 def _widest(shape: Shape) -> float:
@@ -144,6 +148,19 @@ def table_rows(context: Context, shape: Shape) -> list[float]:
                 needed.append(made.needed() + made.box.h - made.inner.h)
         rows.append(max(needed))
     return rows
+
+
+def broken_tables(context: Context) -> Iterator[Finding]:
+    """Rows with another number of cells than the table has columns, and tables without a single word below the head."""
+    for shape in context.facts.shapes:
+        if shape.kind != "table":
+            continue
+        columns = len(shape.element.findall(f".//{qn('a:gridCol')}"))
+        rows = shape.element.findall(f".//{qn('a:tr')}")
+        odd = next((n for n, row in enumerate(rows, 1) if len(row.findall(qn("a:tc"))) != columns), 0)
+        empty = not any((t.text or "").strip() for row in rows[1:] for t in row.iter(qn("a:t")))
+        if odd or empty:
+            yield context.tell("look.table_broken", "stop", shape.name, odd or len(rows))
 
 
 def overlap(context: Context) -> Iterator[Finding]:
@@ -349,6 +366,7 @@ def _titles(context: Context, seen: dict[str, int]) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     overflow,
+    broken_tables,
     overlap,
     placement,
     alignment,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from apps.proposals.render import inherit
 from apps.proposals.render.color import BLACK, RGB, Palette, palette_of
 from apps.proposals.render.geometry import Box
-from apps.proposals.render.measure import Measured, Typeface, height
+from apps.proposals.render.measure import PITCH, Measured, Typeface, height
 from apps.proposals.render.template import LayoutProfile, profile
 from apps.proposals.render.theme import color_map, color_of, missing_wide, solid_of, theme_root
 from apps.proposals.render.xml import Element, qn
@@ -32,10 +32,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Paragraph:
+    """``spacing``: of the lines, as a share of the usual pitch, or ``exact`` points; ``before``, ``after``: points."""
+
     runs: tuple[Run, ...]
     level: int
     spacing: float
+    exact: float
     before: float
+    after: float
     indent: float
     bullet: bool
     default: float
@@ -49,9 +53,12 @@ class Paragraph:
         visible = [run.size for run in self.runs if run.text.strip()]
         return max(visible or [run.size for run in self.runs], default=self.default)
 
-    def measured(self, scale: float = 1.0) -> Measured:
+    def measured(self, scale: float = 1.0, above: float = 0.0) -> Measured:
+        """``above``: what the paragraph before leaves below itself."""
         bold = any(run.bold for run in self.runs if run.text.strip())
-        return Measured(self.text, self.size * scale, bold, self.indent, self.before, self.spacing)
+        size = self.size * scale
+        spacing = self.exact / (size * PITCH) if self.exact else self.spacing
+        return Measured(self.text, size, bold, self.indent, self.before + above, spacing)
 
 
 @dataclass
@@ -95,12 +102,15 @@ class Shape:
 
     def needed(self) -> float:
         """Height of the text at the width of the frame."""
-        return height([p.measured(self.scale) for p in self.paragraphs], self.inner.w if self.wraps else 1e6, self.face)
+        above = [0.0, *(p.after for p in self.paragraphs)]
+        lines = [p.measured(self.scale, gap) for p, gap in zip(self.paragraphs, above, strict=False)]
+        return height(lines, self.inner.w if self.wraps else 1e6, self.face)
 
     @property
     def ink(self) -> Box:
-        """Where the text stands inside the frame, full width."""
-        high = min(self.needed(), max(self.inner.h, 1.0)) if self.has_text else 0.0
+        """Where the text stands inside the frame, full width; a frame that grows with its text holds all of it."""
+        needed = self.needed() if self.has_text else 0.0
+        high = needed if self.autofit == "grow" else min(needed, max(self.inner.h, 1.0))
         free = self.inner.h - high
         top = self.inner.y + (free / 2 if self.anchor == "ctr" else free if self.anchor == "b" else 0)
         return Box(self.inner.x, top, self.inner.w, high)
@@ -312,7 +322,9 @@ def paragraphs(body: Element | None, chain: list[Element], master: Element, fact
             runs=tuple(_runs(element, styles, chain, facts, fallback)),
             level=level,
             spacing=_first(properties, styles, _percent) or 1.0,
-            before=_first(properties, styles, _before) or 0.0,
+            exact=_first(properties, styles, _exact) or 0.0,
+            before=_first(properties, styles, _space("a:spcBef")) or 0.0,
+            after=_first(properties, styles, _space("a:spcAft")) or 0.0,
             indent=_first(properties, styles, lambda e: int(e.get("marL")) / 12700 if e.get("marL") else None) or 0.0,
             bullet=bool(_first(properties, styles, _bullet)),
             default=_size(styles, element.find(qn("a:endParaRPr"))),
@@ -335,9 +347,20 @@ def _percent(element: Element) -> float | None:
     return float(value.rstrip("%")) / (100 if value.endswith("%") else 100_000)
 
 
-def _before(element: Element) -> float | None:
-    found = element.find(f"{qn('a:spcBef')}/{qn('a:spcPts')}")
+def _exact(element: Element) -> float | None:
+    """Line spacing in points; 0 where a nearer style gives a share instead."""
+    if element.find(f"{qn('a:lnSpc')}/{qn('a:spcPct')}") is not None:
+        return 0.0
+    found = element.find(f"{qn('a:lnSpc')}/{qn('a:spcPts')}")
     return None if found is None else int(found.get("val")) / 100
+
+
+def _space(tag: str) -> Callable[[Element], float | None]:
+    def points(element: Element) -> float | None:
+        found = element.find(f"{qn(tag)}/{qn('a:spcPts')}")
+        return None if found is None else int(found.get("val")) / 100
+
+    return points
 
 
 def _bullet(element: Element) -> bool | None:

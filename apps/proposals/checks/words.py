@@ -28,6 +28,10 @@ RULES: dict[str, tuple[str, str]] = {
     "look.title_duplicate": ("スライド{0}と同じタイトルです。", "Same title as slide {0}."),
     "look.title_long": ("タイトルが{0}行あります。", "The title takes {0} lines."),
     "look.density": ("文字が多すぎます（{0}）。", "Too much text ({0})."),
+    "look.table_broken": (
+        "表「{0}」の{1}行目のセルが欠けているか、中身がありません。",
+        "Table “{0}”: row {1} lacks cells, or the table is empty.",
+    ),
     "look.table_size": ("表が大きすぎます（{0}行×{1}列）。", "The table is too large ({0} rows × {1} columns)."),
     "look.alignment": (
         "「{0}」と「{1}」の端が{2:.0f} ptずれています。",

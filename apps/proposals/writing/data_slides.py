@@ -297,6 +297,7 @@ def write_cost(point: StoryPoint, c: Context) -> Slide:
     terms = [line for line in lines if not line.amount]
     body: list[TextBlock] = [c.block(w("cost_terms", terms=w.list([t.name for t in terms])))] if terms else []
     evidence += [i for line in terms for i in line.evidence]
+    evidence += [i for p in c.material.cost for i in p.evidence]  # told in full in the speaker notes
     body += [c.block(w("cost_tax")), c.block(w("cost_quote"))]
     table = Table(columns=[w("item"), w("amount"), w("remark")], rows=rows, evidence=list(dict.fromkeys(evidence)))
     return c.slide(point, _cost_title(amounts, total, c), body, evidence=evidence, table=table)
@@ -315,7 +316,8 @@ def _open_cost(point: StoryPoint, c: Context) -> Slide:
     names = [short_name(p) for p in c.material.products[:5]] or [c.products]
     body = [*(c.block(line.name, evidence=line.evidence) for line in c.costs), c.block(w("cost_quote"))]
     table = Table(columns=[w("item"), w("amount"), w("remark")], rows=[[n, w("to_confirm"), ""] for n in names])
-    return c.slide(point, w("cost_unknown"), body, table=table)
+    told = [i for p in c.material.cost for i in p.evidence]
+    return c.slide(point, w("cost_unknown"), body, evidence=told, table=table)
 
 
 def _cost_title(amounts: list[CostLine], total: EvidenceNumber | None, c: Context) -> str:

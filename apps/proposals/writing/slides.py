@@ -394,16 +394,24 @@ def talk(slide: Slide, c: Context) -> str:
 
 
 def _internal(slide: Slide, c: Context) -> list[str]:
-    """What only the seller should see: competitors with the comparison, the background and further points with the
-    issues (points that have a slide of their own stand there)."""
+    """What only the seller should see: competitors with the comparison, what was said of cost and dates there, the
+    background and further points with the issues (points that have a slide of their own stand there)."""
     m = c.material
-    if slide.kind == "comparison":
-        return [p.text for p in m.comparison]
+    if slide.kind in ("comparison", "cost", "schedule"):
+        return _heard({"comparison": m.comparison, "cost": m.cost, "schedule": m.schedule}[slide.kind], c)
     if slide.kind != "issues":
         return []
     kept = m.others[MAX_OTHERS:] if any(p.topic == "others" for p in c.points) else m.others
-    told = [*(p.text for p in m.background), *(f"{heading}：{p.text}" for heading, p in kept)]
-    return [c.words("background_label") + ("：" if c.language == "ja" else ":"), *told] if told else []
+    return _heard([*m.background, *(Point(f"{heading}：{p.text}") for heading, p in kept)], c)
+
+
+def _heard(points: list[Point], c: Context) -> list[str]:
+    """The lines of the brief as they were written: a table or a time axis shows the figures, not every word."""
+    return (
+        [c.words("background_label") + ("：" if c.language == "ja" else ":"), *(p.text for p in points)]
+        if points
+        else []
+    )
 
 
 _TALKS = frozenset(

@@ -23,6 +23,7 @@ import click
 
 from bench.gateway.load import Figures, Target, measure, middle
 
+LITELLM_KEY = "sk-bench"  # it does not start without one
 PORTS = {"standin": 18180, "gateway": 18181, "litellm": 18182}
 # About 4 kB of UTF-8, with what the guardrails look for.
 PARAGRAPH = (
@@ -97,9 +98,14 @@ def _litellm(stack: ExitStack, home: Path, standin: str, python: str) -> Target:
     config.write_text(json.dumps({"model_list": [{"model_name": "standin", "litellm_params": model}]}))
     root = f"http://127.0.0.1:{PORTS['litellm']}"
     command = [str(Path(python).parent / "litellm"), "--config", str(config), "--port", str(PORTS["litellm"])]
-    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    environment = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_MASTER_KEY": LITELLM_KEY,
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
     pid = stack.enter_context(_process(command, root + "/health/liveliness", **environment))
-    return Target("litellm", root + "/v1", "x", "standin", pid)
+    return Target("litellm", root + "/v1", LITELLM_KEY, "standin", pid)
 
 
 @click.command()

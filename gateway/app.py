@@ -53,6 +53,9 @@ _SURFACES = {
     "/admin/keys": "admin",
     "/admin/teams": "admin",
 }
+_ERROR_SHAPES = {
+    f"/v1{surface.path}": error_shape for surface in surfaces.SURFACES if surface.path.startswith("/messages")
+}
 
 
 def create_app(settings: Settings, *, guardrails: Guardrails | None = None, audit: Audit | None = None) -> FastAPI:
@@ -113,7 +116,7 @@ def _app(services: Services, title: str, lifespan: Lifespan | None = None) -> Fa
         exception_handlers={HTTPException: _to_the_edge, RequestValidationError: _to_the_edge},
     )
     app.state.services = services
-    app.add_middleware(Edge, metrics=services.metrics, surfaces=_SURFACES, shapes={"/v1/messages": error_shape})
+    app.add_middleware(Edge, metrics=services.metrics, surfaces=_SURFACES, shapes=_ERROR_SHAPES)
     return app
 
 

@@ -15,6 +15,7 @@ _SUMMARY = {
     "completions": "Text completion, whole or as a stream",
     "responses": "A response, whole or as a stream; nothing is stored",
     "messages": "Anthropic's Messages, whole or as a stream, where the engine has them",
+    "count_tokens": "How many tokens a message has, as the model will get it",
     "embeddings": "Embeddings of texts",
     "tokenize": "How many tokens a prompt or chat has, as the model will get it",
 }

@@ -53,6 +53,11 @@ def check_messages(body: dict[str, Any]) -> None:
         _check_content(message.get("content"), f"{where}.content")
     if "system" in body:
         _check_content(body["system"], "system")
+
+
+def check_request(body: dict[str, Any]) -> None:
+    """As :func:`check_messages`; an answer's length must be named too, as Anthropic has it."""
+    check_messages(body)
     if "max_tokens" not in body:
         raise BadRequest("'max_tokens' is missing.", param="max_tokens")
 

@@ -58,12 +58,17 @@ def boolean(value: Any, where: str) -> None:
         raise BadRequest(f"'{where}' must be true or false.", param=where)
 
 
+def text(value: Any, where: str) -> None:
+    if not isinstance(value, str):
+        raise BadRequest(f"'{where}' must be a text.", param=where)
+
+
 def texts(most: int, longest: int) -> Check:
     def check(value: Any, where: str) -> None:
         listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list) or len(listed) > most or not all(isinstance(t, str) for t in listed):
+        if not isinstance(listed, list) or len(listed) > most or not all(isinstance(item, str) for item in listed):
             raise BadRequest(f"'{where}' must be at most {most} texts.", param=where)
-        if any(len(text) > longest for text in listed):
+        if any(len(item) > longest for item in listed):
             raise BadRequest(f"A text of '{where}' is longer than {longest} characters.", param=where)
 
     return check
@@ -251,7 +256,7 @@ RESPONSES: Mapping[str, Check] = {
     "stream": boolean,
     "stream_options": mapping(8),
     "input": untouched,  # checked by gateway.api.items
-    "instructions": texts(1, 1_000_000),
+    "instructions": text,
     "max_output_tokens": integer(1, MAX_TOKENS),
     "max_tool_calls": integer(0, 1_000),
     "text": check_text_options,
@@ -302,6 +307,20 @@ MESSAGES: Mapping[str, Check] = {
     "container": refused("the engine must not run code for a client."),
     "mcp_servers": refused("the engine must not reach out for a client."),
     "context_management": refused("the gateway keeps no conversations."),
+}
+
+COUNT_TOKENS: Mapping[str, Check] = {
+    name: MESSAGES[name]
+    for name in (
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "chat_template_kwargs",
+    )
 }
 
 TOKENIZE: Mapping[str, Check] = {

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from gateway.api import content, items, params
 from gateway.api.dialect import NUMBERS, NumbersDialect
 from gateway.api.exchange import Surface
-from gateway.api.messages import MessagesDialect, check_messages
+from gateway.api.messages import MessagesDialect, check_messages, check_request
 from gateway.api.pipeline import Pipeline
 from gateway.api.responses import ResponsesDialect
 from gateway.api.services import Services
@@ -54,9 +54,19 @@ SURFACES = (
         "messages",
         "/messages",
         params.MESSAGES,
-        check_messages,
+        check_request,
         ("messages", "system", "tools"),
         dialect=MessagesDialect(),
+        key_header="x-api-key",
+    ),
+    Surface(
+        "count_tokens",
+        "/messages/count_tokens",
+        params.COUNT_TOKENS,
+        check_messages,
+        ("messages", "system", "tools"),
+        generates=False,
+        dialect=NumbersDialect(("input_tokens",)),
         key_header="x-api-key",
     ),
     Surface(

@@ -131,6 +131,12 @@ def test_messages_say_the_same_whole_and_in_pieces(gateway: RunningGateway) -> N
     headers = {"x-api-key": gateway.key(), "anthropic-version": "2023-06-01"}
     asked = {"model": "default", "max_tokens": 12, "temperature": 0, "messages": MESSAGES}
     whole = httpx.post(gateway.url + "/messages", json=asked, headers=headers, timeout=60).json()
+    counted = httpx.post(
+        gateway.url + "/messages/count_tokens", json={"model": "default", "messages": MESSAGES}, headers=headers
+    )
+    assert counted.json() == {
+        "input_tokens": whole["usage"]["input_tokens"] + whole["usage"].get("cache_read_input_tokens", 0)
+    }
     stream = httpx.post(gateway.url + "/messages", json={**asked, "stream": True}, headers=headers, timeout=60)
     events = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: ")]
     text = "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")

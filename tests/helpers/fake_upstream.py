@@ -62,6 +62,7 @@ class FakeUpstream:
         app.router.add_post("/v1/responses", self._guarded(self._chat))
         app.router.add_post("/v1/messages", self._guarded(self._chat))
         app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_post("/v1/messages/count_tokens", self._tokenize)
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -94,6 +95,8 @@ class FakeUpstream:
         if self.mode == "error":
             return web.Response(body=self.error_body, status=self.status, headers=self.error_headers)
         ids = [ord(char) for char in fake_surfaces.said_to(body)]
+        if request.path.endswith("/count_tokens"):
+            return web.json_response({"input_tokens": len(ids), "context_management": {"original_input_tokens": 9}})
         return web.json_response({"count": len(ids), "max_model_len": 8192, "tokens": ids, "token_strs": None})
 
     async def _note(self, request: web.Request) -> dict[str, Any]:

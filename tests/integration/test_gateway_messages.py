@@ -140,6 +140,12 @@ def test_an_earlier_tool_call_and_its_result_are_masked(http: httpx.Client, upst
     assert NAME not in json.dumps(upstream.requests[0], ensure_ascii=False)
 
 
+def test_a_count_is_told_and_nothing_else(http: httpx.Client) -> None:
+    asked = {"model": "default", "messages": [{"role": "user", "content": f"{NAME}です"}]}
+    assert http.post("messages/count_tokens", json=asked).json() == {"input_tokens": len(PLACEHOLDER) + 2}
+    assert http.post("messages/count_tokens", json={**asked, "messages": []}).json()["type"] == "error"
+
+
 def test_errors_have_anthropics_shape(http: httpx.Client, gateway: RunningGateway, upstream: FakeUpstream) -> None:
     def ask(kind: str, status: int, **more: Any) -> dict[str, Any]:
         answer = http.post("messages", **{"json": body(), **more})

@@ -238,8 +238,10 @@ def _text_drawer(frame: Frame, slot: Slot, paragraphs: list[Para]) -> Any:
 
 
 def recipient(deck: Deck) -> str:
-    """The client's name with 御中 in Japanese, unless it already ends in an honorific."""
+    """The client's name with 御中 in Japanese (様 for people), unless it already ends in an honorific."""
     name = deck.client.strip()
+    if deck.language == "ja" and name.endswith(("ご夫妻", "ご一家", "ご家族", "ご本人")):
+        return f"{name}様"
     if deck.language == "ja" and name and not name.endswith(("御中", "様", "殿")):
         return f"{name} 御中"
     return name

@@ -89,8 +89,11 @@ class Point:
             return text if len(text.split()) <= 9 else self.topic
         if self.now_and_then:
             return f"{text}（{self.now_and_then[0]}）"
-        last = re.split("[、。]", text)[-1].strip()
-        return next((t for t in (text, last) if 6 <= len(t) <= 26 and not _LEANING.match(t)), self.topic)
+        clauses = re.split("[、。]", text)
+        first, last = clauses[0].strip(), clauses[-1].strip()
+        state = re.sub(r"(?:ていて|ており|ていまして)$", "ている", first)
+        own = state if state != first else ""  # 冷凍設備が老朽化していて、更新に費用がかかる: the state is the need
+        return next((t for t in (text, own, last) if 6 <= len(t) <= 26 and not _LEANING.match(t)), self.topic)
 
 
 @dataclass

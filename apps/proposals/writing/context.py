@@ -106,7 +106,7 @@ _AFFINITIES = (
         "資金繰り|運転資金|設備|老朽|更新|投資|借入|返済|金利|資金調達|loan|fund|equipment|financ|interest",
         "融資|ローン|リース|貸|借入|当座貸越|私募債|loan|lease|credit|financ",
     ),
-    ("承継|後継|相続|株価|自社株|succession|heir", "承継|信託|M&A|相続|株|succession|trust"),
+    ("承継|後継|相続|株価|自社株|succession|heir", "承継|(?<!投資)信託|遺言|M&A|相続|株|succession|trust"),
     (
         "手作業|人手|属人|時間|効率|事務|遅|月次|紙|入力|二重|配車|在庫|manual|closing|hours|reconcil|paper|slow",
         "クラウド|SaaS|DX|システム|自動|RPA|管理|電子|CMS|ポータル|portal|cloud|automation|management|software|digital",

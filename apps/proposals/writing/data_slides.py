@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from apps.proposals.model import EvidenceNumber, Figure, Slide, StoryPoint, Table, TextBlock
 from apps.proposals.writing.context import Context, short_name
 from apps.proposals.writing.effect import Pair, Trend, group_chart, pair_chart, trend_chart
@@ -29,7 +31,7 @@ def write_effect(point: StoryPoint, c: Context) -> Slide:
     )
     body = [c.block(c.words("effect_aim", text=p.text), evidence=p.evidence) for p in c.material.effects[:3]]
     body += [c.block(c.words("effect_ask", topic=n.topic), evidence=n.evidence) for n in c.material.needs[:3]]
-    return c.slide(point, c.words("effect_none"), body)
+    return c.slide(point, c.words("effect_none", topic=c.material.needs[0].topic), body)
 
 
 def _of_one_unit(pairs: list[Pair]) -> list[Pair]:
@@ -298,7 +300,9 @@ def write_cost(point: StoryPoint, c: Context) -> Slide:
     body: list[TextBlock] = [c.block(w("cost_terms", terms=w.list([t.name for t in terms])))] if terms else []
     evidence += [i for line in terms for i in line.evidence]
     evidence += [i for p in c.material.cost for i in p.evidence]  # told in full in the speaker notes
-    body += [c.block(w("cost_tax")), c.block(w("cost_quote"))]
+    taxed = any(re.search(r"税込|税抜|税別|非課税|\btax|\bvat\b", p.text, re.IGNORECASE) for p in c.material.cost)
+    body += [] if taxed else [c.block(w("cost_tax"))]
+    body.append(c.block(w("cost_quote")))
     table = Table(columns=[w("item"), w("amount"), w("remark")], rows=rows, evidence=list(dict.fromkeys(evidence)))
     return c.slide(point, _cost_title(amounts, total, c), body, evidence=evidence, table=table)
 

@@ -14,8 +14,9 @@ from apps.proposals.pipeline import Models, Request, build, prepare
 from apps.proposals.story.material import Point
 from apps.proposals.story.skeleton import CORE
 from apps.proposals.writing.plan import read_schedule, schedule_of
+from apps.proposals.writing.support import covered
 from apps.proposals.writing.values import Calculator, japanese_scaled, like
-from apps.proposals.writing.verify import Link, covered, verify
+from apps.proposals.writing.verify import Link, verify
 from apps.proposals.writing.words import Words
 from tests.helpers.proposal_files import BRIEFS, results_xlsx
 

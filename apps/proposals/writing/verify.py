@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import lru_cache
-from pathlib import Path
 
 from apps.common.japanese.normalise import fold, half_width, is_japanese
 from apps.proposals.evidence.figures import find_figures
 from apps.proposals.evidence.labels import CHANGES
 from apps.proposals.model import EvidenceNumber
 from apps.proposals.story.material import grams
+from apps.proposals.writing.support import unsupported
+from apps.proposals.writing.tidy import tidy
 
 SLOT = re.compile(r"\{\{\s*([EC]\d+)\s*\}\}")
 _ANY_SLOT = re.compile(r"\{+[^{}]*\}+")
@@ -40,7 +40,6 @@ _OPPOSITES = (
     ("rise", "fall"),
     ("strong yen", "weak yen"),
 )
-_RUN = re.compile(r"[一-鿿々]{2,}|[ァ-ヺー]{2,}|[A-Za-z][A-Za-z'-]{2,}")
 _ODD = re.compile(r"[{}\[\]<>_#*`|\\]|DOCUMENT|材料|記号|引用資料|課題\d|ください$")
 _POLITE = re.compile(r"(?:ます|です|ません|ました|でしょう|ましょう|できます)[。]?$")
 _NOUN_END = re.compile(r"[一-鿿ァ-ヺー]$")
@@ -63,61 +62,6 @@ class Verdict:
     evidence: tuple[str, ...] = ()
 
 
-_FIRST = re.compile(r"^.{8,}?(?:。|(?<=[a-z)}])\.(?=\s|$))")
-_EMPHASIS = re.compile(
-    r"(?:大幅|劇的|飛躍的|圧倒的|効果的|効率的|確実|完全|最大限|迅速|スムーズ)に|\b(?:significantly|dramatically|effectively|greatly|seamlessly|fully|efficiently)\s"
-)
-_PLAIN_ENDINGS = (
-    ("可能性がある", "可能性があります"),
-    ("おそれがある", "おそれがあります"),
-    ("がある", "があります"),
-    ("である", "です"),
-    ("できる", "できます"),
-    ("される", "されます"),
-    ("れる", "れます"),
-    ("になる", "になります"),
-    ("となる", "となります"),
-    ("ている", "ています"),
-    ("する", "します"),
-    ("される", "されます"),
-    ("高まる", "高まります"),
-    ("かかる", "かかります"),
-    ("減る", "減ります"),
-    ("増える", "増えます"),
-    ("ない", "ありません"),
-)
-
-
-# Marks that a weak model puts in front of its sentence: quotes, a slot that belongs to nothing.
-_LEADING = re.compile(r"^(?:[>＞・\-\s]|\{\{[EC]\d+\}\}(?!\s?(?:の|は|が|に|を|で|と|も|へ|から|まで|[a-z])))+")
-
-
-def tidy(raw: str, language: str) -> str:
-    """What code may mend without changing the meaning: first sentence alone, no emphasis, polite ending, no stop."""
-    text = re.sub(r"\s+", " ", raw).strip().strip('「」"“”')
-    first = _FIRST.match(text)
-    text = _LEADING.sub("", text)
-    text = _EMPHASIS.sub("", first[0] if first else text).rstrip("。. ")
-    if language == "ja":
-        ending = next(
-            (
-                (a, b)
-                for a, b in _PLAIN_ENDINGS
-                if text.endswith(a) and not text.endswith(("ではない", "くない", "少ない"))
-            ),
-            None,
-        )
-        text = text.removesuffix(ending[0]) + ending[1] if ending else text
-    return re.sub(r"^(?:提案商品|ご提案商品|当社の提案|提案)の?(?=「)", "", text)
-
-
-@lru_cache
-def lexicon() -> str:
-    """The general words, as one text to look into."""
-    lines = (Path(__file__).parent / "lexicon.txt").read_text("utf-8").splitlines()
-    return " ".join(line for line in lines if not line.startswith("#"))
-
-
 def verify(
     raw: str,
     known: str,
@@ -136,7 +80,7 @@ def verify(
         or _slots(text, ids, numbers, language)
         or _digits(text, known, language)
         or _claims(text, known, language)
-        or _unsupported(text, known, language)
+        or unsupported(SLOT.sub(" ", text), known, language)
         or _misattributed(text, links, language)
     )
     if reason:
@@ -227,259 +171,3 @@ def _misattributed(text: str, links: tuple[Link, ...], language: str) -> str:
 def _mentions(own: set[str], words: str, share: float) -> bool:
     wanted = grams(words)
     return bool(wanted) and len(wanted & own) >= share * len(wanted)
-
-
-def _unsupported(text: str, known: str, language: str) -> str:
-    """Content words must come from the material or be general business words."""
-    own = SLOT.sub(" ", text)
-    if language == "en":
-        return _unsupported_english(own, known)
-    haystack = half_width(known) + " " + lexicon()
-    missing = [run for run in _RUN.findall(half_width(own)) if not covered(run, haystack)]
-    return f"「{missing[0]}」は材料にありません" if missing else ""
-
-
-def covered(run: str, haystack: str) -> bool:
-    """Whether a run of characters can be put together from pieces of the known text; one loose kanji is forgiven."""
-    position, loose = 0, 0
-    whole = re.match(r"[ァ-ヺー]|[A-Za-z]", run) is not None
-    if whole:
-        return run.casefold() in haystack.casefold()
-    while position < len(run):
-        end = next((e for e in range(len(run), position + 1, -1) if run[position:e] in haystack), position + 1)
-        loose += 1 if end == position + 1 and f" {run[position]} " not in f" {lexicon()} " else 0
-        position = end
-    return loose <= (1 if len(run) >= 4 else 0)
-
-
-_ENGLISH = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "from",
-        "that",
-        "this",
-        "these",
-        "those",
-        "into",
-        "onto",
-        "over",
-        "under",
-        "about",
-        "than",
-        "then",
-        "when",
-        "while",
-        "where",
-        "which",
-        "who",
-        "whose",
-        "what",
-        "how",
-        "why",
-        "are",
-        "was",
-        "were",
-        "has",
-        "have",
-        "had",
-        "will",
-        "can",
-        "could",
-        "should",
-        "would",
-        "may",
-        "might",
-        "must",
-        "not",
-        "but",
-        "also",
-        "both",
-        "each",
-        "more",
-        "most",
-        "less",
-        "least",
-        "its",
-        "their",
-        "our",
-        "your",
-        "his",
-        "her",
-        "they",
-        "them",
-        "there",
-        "here",
-        "such",
-        "only",
-        "very",
-        "well",
-        "new",
-        "all",
-        "any",
-        "some",
-        "other",
-        "one",
-        "two",
-        "three",
-        "between",
-        "within",
-        "without",
-        "across",
-        "after",
-        "before",
-        "during",
-        "until",
-        "because",
-        "through",
-        "help",
-        "helps",
-        "improve",
-        "improves",
-        "reduce",
-        "reduces",
-        "support",
-        "supports",
-        "address",
-        "addresses",
-        "provide",
-        "provides",
-        "offer",
-        "offers",
-        "enable",
-        "enables",
-        "allow",
-        "allows",
-        "make",
-        "makes",
-        "keep",
-        "keeps",
-        "use",
-        "uses",
-        "using",
-        "give",
-        "gives",
-        "ensure",
-        "bring",
-        "brings",
-        "manage",
-        "manages",
-        "management",
-        "plan",
-        "plans",
-        "planning",
-        "propose",
-        "proposal",
-        "solution",
-        "solutions",
-        "need",
-        "needs",
-        "issue",
-        "issues",
-        "challenge",
-        "challenges",
-        "business",
-        "company",
-        "client",
-        "cost",
-        "costs",
-        "time",
-        "risk",
-        "risks",
-        "process",
-        "processes",
-        "operation",
-        "operations",
-        "efficiency",
-        "efficient",
-        "effective",
-        "control",
-        "stable",
-        "stability",
-        "cash",
-        "flow",
-        "finance",
-        "financial",
-        "funding",
-        "operational",
-        "impact",
-        "affect",
-        "affects",
-        "result",
-        "results",
-        "decision",
-        "decisions",
-        "work",
-        "task",
-        "tasks",
-        "effort",
-        "staff",
-        "team",
-        "teams",
-        "data",
-        "information",
-        "service",
-        "services",
-        "product",
-        "products",
-        "today",
-        "current",
-        "currently",
-        "future",
-        "present",
-        "better",
-        "clear",
-        "simple",
-        "easier",
-        "quickly",
-        "faster",
-        "smoother",
-        "together",
-        "single",
-        "combined",
-        "combining",
-        "remain",
-        "remains",
-        "increase",
-        "increases",
-        "rising",
-        "pressure",
-        "strain",
-        "burden",
-        "delay",
-        "delays",
-        "continue",
-        "continues",
-        "cause",
-        "causes",
-        "lead",
-        "leads",
-        "profit",
-        "profits",
-        "earnings",
-        "margin",
-        "budget",
-        "growth",
-        "capacity",
-        "resources",
-        "productivity",
-        "if",
-        "nothing",
-        "changes",
-        "change",
-    ]
-)
-
-
-def _unsupported_english(text: str, known: str) -> str:
-    stems = {_stem(w) for w in re.findall(r"[a-z][a-z'-]+", known.lower())}
-    for word in re.findall(r"[A-Za-z][A-Za-z'-]{2,}", text):
-        if word.lower() not in _ENGLISH and _stem(word.lower()) not in stems:
-            return f"'{word}' is not in the material"
-    return ""
-
-
-def _stem(word: str) -> str:
-    return re.sub(r"(?:ing|ed|es|s|ly|tion|al|er|'s|e)$", "", word) or word

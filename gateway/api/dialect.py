@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from gateway.api.chat_stream import ChatRelay
 from gateway.api.stream import Relay
+from gateway.api.usage import NOTHING, Usage
 from gateway.guardrails.types import RequestGuard
 
 
@@ -31,11 +32,21 @@ class Dialect(Protocol):
     def guarded(self, guard: RequestGuard, answer: dict[str, Any], asked: Asked) -> dict[str, Any]:
         """A complete answer, checked and restored."""
 
+    def usage(self, answer: dict[str, Any]) -> Usage | None:
+        """The tokens to bill for a complete answer; None: it does not say."""
+
     def finish_reason(self, answer: dict[str, Any]) -> str:
         """Why a complete answer (as received) ended, for the audit record."""
 
 
-class ChatDialect:
+class Billed:
+    """A dialect whose answers tell their ``usage``."""
+
+    def usage(self, answer: dict[str, Any]) -> Usage | None:
+        return Usage.of(answer.get("usage"))
+
+
+class ChatDialect(Billed):
     """Chat completions and completions: a list of choices."""
 
     def demands(self, body: Mapping[str, Any], *, streams: bool) -> dict[str, Any]:
@@ -79,13 +90,23 @@ def _drop_logprobs(answer: dict[str, Any]) -> None:
 
 
 class NumbersDialect(ChatDialect):
-    """Embeddings, token counts: nothing to read in the answer. ``shown``: the fields that are told; None: all."""
+    """Embeddings: nothing to read in the answer."""
 
-    def __init__(self, shown: tuple[str, ...] | None = None) -> None:
+    def guarded(self, guard: RequestGuard, answer: dict[str, Any], asked: Asked) -> dict[str, Any]:
+        return answer
+
+
+class CountsDialect(NumbersDialect):
+    """Counts of tokens, which cost none. ``shown``: the fields that are told, and no others."""
+
+    def __init__(self, *shown: str) -> None:
         self._shown = shown
 
     def guarded(self, guard: RequestGuard, answer: dict[str, Any], asked: Asked) -> dict[str, Any]:
-        return answer if self._shown is None else {name: answer[name] for name in self._shown if name in answer}
+        return {name: answer[name] for name in self._shown if name in answer}
+
+    def usage(self, answer: dict[str, Any]) -> Usage | None:
+        return NOTHING
 
 
 CHAT = ChatDialect()

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.api.content import MAX_MESSAGES
-from gateway.api.dialect import Asked
+from gateway.api.dialect import Asked, Billed
 from gateway.api.items import check_fields, known_kind
 from gateway.api.sse import Frame, event_frame
 from gateway.api.stream import Relay
@@ -91,7 +91,7 @@ def _check_image(source: Any, where: str) -> None:
 # -- the answer --------------------------------------------------------------------------------------------------------
 
 
-class MessagesDialect:
+class MessagesDialect(Billed):
     """Content blocks; a tool call's input is an object, and comes as pieces of JSON in a stream."""
 
     def demands(self, body: Mapping[str, Any], *, streams: bool) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Pipeline:
         x.usage = None
         async with x.client.watched(), self._sent(x) as reply:
             answer, x.received = await read_answer(reply)
-        x.usage = Usage.of(answer.get("usage")) or Usage(x.prompt_guess(), 0, exact=False)
+        x.usage = self.surface.dialect.usage(answer) or Usage(x.prompt_guess(), 0, exact=False)
         x.upstream_model = str(answer.get("model") or "")[:200]
         x.finish_reason = self.surface.dialect.finish_reason(answer)
         body = await self._check_response(x, answer)

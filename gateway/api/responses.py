@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.api.dialect import Asked
+from gateway.api.dialect import Asked, Billed
 from gateway.api.sse import Frame, event_frame
 from gateway.api.stream import Relay, upstream_error
 from gateway.api.texts import Path, Texts, change_texts, put_texts
@@ -46,7 +46,7 @@ _ABOUT = frozenset(
 )
 
 
-class ResponsesDialect:
+class ResponsesDialect(Billed):
     """Upstream is told to store nothing: it would keep conversations outside the audit log's retention."""
 
     def demands(self, body: Mapping[str, Any], *, streams: bool) -> dict[str, Any]:

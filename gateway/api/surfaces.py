@@ -7,7 +7,7 @@ from typing import Any
 from starlette.routing import Route
 
 from gateway.api import content, items, params
-from gateway.api.dialect import NUMBERS, NumbersDialect
+from gateway.api.dialect import NUMBERS, CountsDialect
 from gateway.api.exchange import Surface
 from gateway.api.messages import MessagesDialect, check_messages, check_request
 from gateway.api.pipeline import Pipeline
@@ -66,7 +66,7 @@ SURFACES = (
         check_messages,
         ("messages", "system", "tools"),
         generates=False,
-        dialect=NumbersDialect(("input_tokens",)),
+        dialect=CountsDialect("input_tokens"),
         key_header="x-api-key",
     ),
     Surface(
@@ -79,7 +79,7 @@ SURFACES = (
         _check_tokenize,
         ("prompt", "messages", "tools"),
         generates=False,
-        dialect=NumbersDialect(("count", "max_model_len")),
+        dialect=CountsDialect("count", "max_model_len"),
         upstream_path="../tokenize",  # vLLM has it beside /v1
     ),
 )

@@ -182,6 +182,8 @@ def test_a_count_is_told_and_nothing_else(gateway: RunningGateway, upstream: Fak
     asked = {"model": "default", "messages": [{"role": "user", "content": f"{NAME}です"}], "tools": []}
     answer = httpx.post(gateway.url + "/tokenize", json=asked, headers=headers)
     assert answer.json() == {"count": len(PLACEHOLDER) + 2, "max_model_len": 8192}  # of the text as the model gets it
+    _, [outcome] = gateway.audit.of(answer.headers["x-request-id"])
+    assert (outcome.prompt_tokens, outcome.completion_tokens) == (0, 0)
     for wrong in ({"model": "default"}, {**asked, "prompt": "x"}, {"model": "default", "prompt": ["x"]}):
         assert httpx.post(gateway.url + "/tokenize", json=wrong, headers=headers).status_code == 400
     refused = httpx.post(gateway.url + "/tokenize", json={**asked, "return_token_strs": True}, headers=headers)

@@ -29,7 +29,7 @@ class BriefNumber(Model):
 
 
 class Brief(Model):
-    """What the salesperson wants. Only client and at least one need or product are required."""
+    """What the salesperson wants. Only the client and at least one need are required."""
 
     client: str
     title: str = ""

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from apps.common.tagging.outline import Unit, outlined
+from apps.proposals.brief.fields import concept_of
 from tuning.tagging.texts import Labelled
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "briefs"
@@ -32,4 +33,4 @@ def read(path: Path) -> Labelled:
         if found:
             units.append(Unit(found["text"], bool(found["same"])))
             labels.append(LETTERS[found["letter"]])
-    return Labelled(path.stem, tuple(outlined(units)), tuple(labels))
+    return Labelled(path.stem, tuple(outlined(units, concept_of)), tuple(labels))

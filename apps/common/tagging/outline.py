@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from apps.common.japanese.normalise import fold
@@ -29,14 +29,18 @@ class Unit:
     same: bool = False
 
 
-def outlined(units: Sequence[Unit]) -> list[Line]:
-    """The units as lines for a tagger, each with hints of its place."""
-    lines, heading = [], ""
+Meaning = Callable[[str], str | None]
+
+
+def outlined(units: Sequence[Unit], meaning: Meaning = lambda heading: None) -> list[Line]:
+    """The units as lines for a tagger, each with hints of its place. ``meaning``: what a heading or label stands for."""
+    lines: list[Line] = []
+    heading = ""
     for index, unit in enumerate(units):
         following = units[index + 1].text if index + 1 < len(units) and not units[index + 1].same else ""
         kind, found = _heading(unit.text, following) if not unit.same else ("", "")
         heading = found or heading
-        lines.append(Line(unit.text, heading, tuple(_hints(unit, kind, "" if found else heading, lines))))
+        lines.append(Line(unit.text, heading, tuple(_hints(unit, kind, "" if found else heading, lines, meaning))))
     return lines
 
 
@@ -50,7 +54,7 @@ def _heading(text: str, following: str) -> tuple[str, str]:
     return "", ""
 
 
-def _hints(unit: Unit, kind: str, heading: str, before: Sequence[Line]) -> Iterator[str]:
+def _hints(unit: Unit, kind: str, heading: str, before: Sequence[Line], meaning: Meaning) -> Iterator[str]:
     bullet, label = _BULLET.match(unit.text), _LABEL.match(unit.text)
     form = kind or ("row" if unit.text.lstrip().startswith("|") else "bullet" if bullet else "plain")
     yield f"form {form}"
@@ -59,8 +63,9 @@ def _hints(unit: Unit, kind: str, heading: str, before: Sequence[Line]) -> Itera
         yield f"bullet {bullet['mark'] if not re.search('[0-9①-⑳０-９]', bullet['mark']) else '1'}"
     if not before:
         yield "top"
-    yield from _words("heading", heading)
-    yield from _words("label", label["label"] if label else "")
+    for name, words in (("heading", heading), ("label", label["label"] if label else "")):
+        yield from _words(name, words)
+        yield f"{name} means {meaning(words) if words else None}"
 
 
 def _words(name: str, text: str) -> Iterable[str]:

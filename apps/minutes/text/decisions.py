@@ -19,6 +19,7 @@ from apps.minutes.text.matters import motion, nearest_topic, proposes, same_figu
 from apps.minutes.text.moves import Move, Talk
 from apps.minutes.text.reasons import Reason
 from apps.minutes.text.revisions import find_replaced, find_retracted, supersede
+from apps.minutes.text.settling import settles
 
 OPENING = 3  # sentences: 〜を始めます is said there, not decided
 _SUGGESTS = re.compile(
@@ -72,6 +73,7 @@ def find_decisions(talk: Talk, taken: set[int]) -> list[Found]:
                 items[-1].cite(move)
             continue
         found = find_choice(move, talk) if move.index in taken else _decided(move, talk, items)
+        found = found or (None if move.index in taken else _settled(move, talk, items))
         if found is None:
             continue
         same = _same_decision(items, found)
@@ -110,6 +112,23 @@ def _decided(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     if move.does("decide_weak"):
         return _softly(move, talk, items)
     return None
+
+
+def _settled(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
+    """The chair says how it will be, behind a proposal: 校名は出す。 Not twice for one proposal."""
+    used = {m.index for i in items[-3:] for m in (*i.moves, *i.context)}
+    sources = [m for m in settles(move, talk) if m.index not in used]
+    if not sources or move.index in used:
+        return None
+    text = _text(move)
+    thin = not subject_nouns(text) or _LOW_CONTENT.match(text)
+    if thin:
+        text = (
+            plain.proposal_text(sources[0].text) if is_japanese(move.text) else plain_en.proposal_text(sources[0].text)
+        )
+    found = Found("decision", text, move, [move], quote=move.text, weak=True)
+    found.refer(*sources)
+    return found if subject_words(found.text) else None
 
 
 def _decides_anew(move: Move) -> bool:

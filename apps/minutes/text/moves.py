@@ -86,6 +86,9 @@ class Talk:
         score: Counter[str] = Counter()
         for move in self.moves:
             score[move.speaker] += move.does("chair") + move.does("opening") + 2 * move.does("agenda_overview")
+            score[move.speaker] += move.does("procedural") + (move.does("request") and bool(move.named))
+        for end in (*self.moves[:1], *self.moves[-1:]):
+            score[end.speaker] += 2
         ranked = score.most_common(2)
         if not ranked or ranked[0][1] < 2:
             return None

@@ -37,22 +37,27 @@ _REQUEST_JA = re.compile(
     r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい|持って(?:行|い)きたい|持参"
 )
 _COMPETITOR = re.compile(r"競合|他行|他社|相見積|コンペ|ライバル|competitor|rival", re.IGNORECASE)
+_AIM = re.compile(r"\b(?:hopes?|aims?|targets?|plans?) (?:to|for|is)\b.*\d", re.IGNORECASE)
 _TALKING_POINT = re.compile(r"話(?:を)?したい|説明したい|伝えたい")
 _WRITER = re.compile(r"^(?P<who>[^。、]{2,14}の[一-鿿]{1,4})です。?$")
 # A line that only names what banks and their partners sell, perhaps with its amount.
 _OFFER = re.compile(
     r"^(?=.{2,40}$)[^。]*(?:融資|貸越|ローン|リース|予約|保証|信託|保険|ファクタリング|クラウド|サービス|システム|カード|"
-    r"バンキング|投信|国債|ABL|DC|NISA|M&A|loan|lease|forwards?|hedging|cloud|card|insurance|services?|software|account)[^。はがをにで]*$",
+    r"バンキング|投信|国債|ABL|DC|NISA|M&A|\b(?:loans?|leas(?:e|ing)|forwards?|hedging|cloud|cards?|insurance|services?|"
+    r"software|accounts?)\b)[^。はがをにで]*$",
     re.IGNORECASE,
 )
 _NEED_EN = re.compile(
     r"\b(?:needs?|wants?|wish|struggl\w*|challeng\w*|problem\w*|pain|concern\w*|"
     r"risk\w*|burden|lack\w*|slow|manual\w*|difficult\w*|pressure|would like"
     r"|looking for|shortage|rising|delay\w*|expos\w*|volatil\w*|"
-    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten)\b",
+    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten|complain\w*|still takes?|squeez\w*|too long|fell|dropped|losing)\b",
     re.IGNORECASE,
 )
-_REQUEST_EN = re.compile(r"\b(?:please|deck|slides?|presentation|propose|offer|recommend|pitch|tone)\b", re.IGNORECASE)
+_REQUEST_EN = re.compile(
+    r"\b(?:please|(?:I'm|I am|we are|we're|I'll be) (?:seeing|meeting|visiting)|deck|slides?|presentation|propose|offer|recommend|pitch|tone)\b",
+    re.IGNORECASE,
+)
 _PRODUCT_JA = re.compile(
     r"(?P<what>[^。\n]+?)(?:の(?:導入|活用|利用|ご利用|採用|組み合わせ))?を(?:ご?提案|お勧め|おすすめ|勧め|案内|ご案内|紹介|ご紹介|売り込|クロスセル|持って(?:行|い)|持参)"
     r"|(?:提案|商品|サービス)(?:は|として)、?(?P<what2>[^。\n]+?)(?:です|を(?:想定|考え)|。|$)"
@@ -79,7 +84,7 @@ _AUDIENCE_EN = re.compile(
     re.IGNORECASE,
 )
 _INDUSTRY_JA = re.compile(
-    r"(?P<what>[一-鿿ァ-ヺー・]{1,12}(?:製造業|卸売業|小売業|建設業|運輸業|運送業|物流業|飲食業|サービス業|不動産業|業|メーカー|商社))(?:で|の|を営む|、|（|。|です|様)"
+    r"(?P<what>[一-鿿ァ-ヺー・]{1,12}(?:製造業|卸売業|小売業|建設業|運輸業|運送業|物流業|飲食業|サービス業|不動産業|(?<![作残営授事企操休創兼])業|メーカー|商社))(?:で|の|を営む|、|（|。|です|様)"
 )
 _BUDGET = re.compile(r"予算|費用は|月額|年額|手数料は|budget|price|fee of|costs? ", re.IGNORECASE)
 _WHEN = re.compile(
@@ -141,6 +146,8 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
         return "context"
     if _COMPETITOR.search(sentence):
         return "comparison"
+    if _AIM.search(sentence):
+        return "effects"
     if _OFFER.match(sentence) and not client_in(sentence):
         return "products"
     japanese = is_japanese(sentence)
@@ -167,7 +174,8 @@ def _needs(found: Collected, prose: list[Item]) -> None:
     for item in cues[5:]:
         found.add("context", item.text, item.locator)
     for item in cues[:5]:
-        found.add("needs", as_need(item.text), item.locator)
+        for part in _AND_THAT.split(as_need(item.text)):
+            found.add("needs", part, item.locator)
 
 
 def _only_client(text: str) -> bool:
@@ -199,6 +207,10 @@ _POLITE = (
 )
 
 
+_SAID_EN = re.compile(
+    r"^(?:[A-Z][\w ]{0,30}?\s)?(?:complain\w*|said|says|mention\w*|told us|worr\w+|reported) that (?:the )?(?=\w)"
+)
+_AND_THAT = re.compile(r",? and that ")
 _QUOTED = re.compile(r"^[^「]{0,16}「(?P<said>[^」]{6,})」と.{0,12}(?:気に|おっしゃ|言|話|心配|悩|嘆|こぼ)")
 _STEP_TAIL = re.compile(r"(?:という)?(?:イメージ|想定|予定|見込み|感じ|つもり)(?:です|だ)?[。.]?$")
 
@@ -214,6 +226,7 @@ def as_need(sentence: str) -> str:
     if quoted := _QUOTED.match(sentence):
         sentence = quoted["said"]
     text = _HEARSAY.sub("", _CONNECTIVE.sub("", sentence.strip()))
+    text = _SAID_EN.sub("", text)
     for pattern, plain in _POLITE:
         text = re.sub(pattern, plain, text)
     return text.strip(" 　。")

@@ -42,7 +42,7 @@ class _Reader:
     found: Collected = field(default_factory=Collected)
     section: _Section | None = None
     header: Header | None = None
-    last: tuple[int, int] | None = None  # (index of the item that a deeper bullet belongs to, its indent)
+    last: tuple[int, int] | None = None  # (index of the bullet that deeper or wrapped lines belong to, its indent)
     title: str = ""
     following: str = ""  # the next line with text, to tell a heading without marks from a sentence
 
@@ -154,7 +154,7 @@ class _Reader:
             )
             return
         for part in pieces(name, bullet["text"].strip()):
-            self.put(name, part, number, indent=indent)
+            self.put(name, part, number, indent=indent, bullet=True)
 
     def extend(self, text: str, joiner: str) -> None:
         """A deeper bullet or a wrapped line belongs to the item above it."""
@@ -163,7 +163,7 @@ class _Reader:
             item = self.found.items[index]
             self.found.items[index] = replace(item, text=item.text + joiner + text)
 
-    def put(self, name: str, text: str, number: int, indent: int = 0) -> None:
+    def put(self, name: str, text: str, number: int, indent: int = 0, *, bullet: bool = False) -> None:
         where = f"line {number}"
         if name == "numbers":
             self.figures(text, text, number)
@@ -172,7 +172,7 @@ class _Reader:
         section = self.section or _Section(name)
         text = with_label(name, section.label, text) if "予算" in section.label else text
         self.found.add(name, named(name, text), where, section.heading)
-        self.last = (before, indent) if len(self.found.items) > before else None
+        self.last = (before, indent) if bullet and len(self.found.items) > before else None
 
     def figures(self, value: object, text: str, number: int) -> None:
         numbers, empty = read_numbers(value, f"line {number}")

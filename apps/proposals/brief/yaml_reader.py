@@ -148,7 +148,7 @@ def flatten(value: Any, locator: str) -> list[tuple[str, str]]:
 
 
 _DESCRIBING = re.compile(
-    r"^(?:description|details?|desc|note|text|value|amount|period|when|start|説明|詳細|内容|概要|特徴|備考|金額|値|期間|時期|対応|対応策|対策|mitigation)$",
+    r"^(?:description|details?|desc|note|text|value|amount|period|when|start|説明|詳細|内容|概要|特徴|備考|金額|値|期間|時期|対応|対応策|対策|mitigation|impact|影響)$",
     re.IGNORECASE,
 )
 

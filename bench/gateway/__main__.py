@@ -70,7 +70,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _gateway(stack: ExitStack, home: Path, standin: str) -> Target:
+def start_gateway(stack: ExitStack, home: Path, standin: str) -> Target:
     environment = {"KAKEHASHI_HOME": str(home)}
     made = subprocess.run(
         [sys.executable, "-m", "kakehashi", "key", "create", "--name", "bench", "--rpm", "10000000", "--json"],
@@ -124,7 +124,7 @@ def main(clients: str, seconds: float, rounds: int, stream: bool, litellm: str |
         standin = f"http://127.0.0.1:{PORTS['standin']}/v1"
         command = [sys.executable, "-m", "bench.gateway.standin", str(PORTS["standin"])]
         pid = stack.enter_context(_process(command, standin + "/models"))
-        targets = [Target("direct", standin, "x", "standin", pid), _gateway(stack, home, standin)]
+        targets = [Target("direct", standin, "x", "standin", pid), start_gateway(stack, home, standin)]
         if litellm:
             targets.append(_litellm(stack, home, standin, litellm))
         for target in targets:

@@ -18,6 +18,7 @@ from tests.helpers.running_gateway import RunningGateway, running_gateway
 pytestmark = pytest.mark.engine
 MESSAGES: list[Any] = [{"role": "user", "content": "日本の首都はどこですか。一言で答えてください。"}]
 ENDLESS = {"messages": MESSAGES, "model": "default", "max_tokens": 2000, "ignore_eos": True}
+ENDLESS_RESPONSE = {"input": "続けて", "model": "default", "max_output_tokens": 2000, "ignore_eos": True}
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +82,16 @@ def test_what_vllm_refuses_keeps_its_status_and_words(client: openai.OpenAI) -> 
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_leaves_stops_the_engine(gateway: RunningGateway, engine_url: str, stream: bool) -> None:
+@pytest.mark.parametrize("surface", ["chat/completions", "responses"])
+def test_a_client_that_leaves_stops_the_engine(
+    gateway: RunningGateway, engine_url: str, surface: str, stream: bool
+) -> None:
     until_idle(engine_url)
     headers = {"authorization": f"Bearer {gateway.key()}"}
+    endless = ENDLESS if surface != "responses" else ENDLESS_RESPONSE
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
-            gateway.url + "/chat/completions", json={**ENDLESS, "stream": stream}, headers=headers,
+            f"{gateway.url}/{surface}", json={**endless, "stream": stream}, headers=headers,
             timeout=httpx.Timeout(10, read=2 if not stream else 0.01),
         )  # fmt: skip
     until_idle(engine_url)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from tests.helpers.fake_surfaces import ARGUMENTS
 from tests.helpers.fake_upstream import FakeUpstream, running
@@ -304,3 +304,13 @@ class TestRequest:
         again: list[Any] = [{"role": "user", "content": ASK}, *first.output, {"role": "user", "content": "続けて"}]
         assert client.responses.create(model="default", input=again).status == "completed"
         assert NAME not in json.dumps(upstream.requests[1], ensure_ascii=False)
+
+
+def test_langchain_speaks_it_too(gateway: RunningGateway, upstream: FakeUpstream) -> None:
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(
+        model="default", base_url=gateway.url, api_key=SecretStr(gateway.key()), use_responses_api=True, max_retries=0
+    )
+    assert model.invoke(ASK).text == ASK
+    assert "".join(chunk.text for chunk in model.stream(ASK)) == ASK

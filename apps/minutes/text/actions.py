@@ -45,6 +45,12 @@ _OWN_WISH = re.compile(
 )  # A社にお願いしたい is a proposal
 _MAKE_IT = re.compile(r"[一-鿿ァ-ヴー]でお願い(?:し|いたし)ます")  # 全員参加でお願いします says how, not who does what
 _TE_FORM = re.compile(r"(?:[しいきちにみりえけせてねべめれげ]|っ)て(?:ね|よ)?[。]?$|(?:ん|い)で(?:ね|よ)?[。]?$")
+_TELLS_OF = re.compile(  # 止めてもらっている tells of a favour, it does not ask for one
+    r"(?:もらって|いただいて|くれて)(?:い|お|る|た)|(?:もらい|いただき|くれ)まし|くれる(?:そう|って|んじゃ|と|の|はず|かも|言)|(?:もらえ|いただけ|くれ)(?:ば|たら)(?!.{0,4}(?:助か|幸い|あり))|もらって、|もらえると(?:楽|良)"
+)
+_ASKS_FOR = re.compile(
+    r"(?:ください|下さい|お願い.{0,10}|(?:ます|ません|いいです|よろしいです|ない)か(?:ね|な)?)[。?？]?$|助かり|幸い|ありがた"
+)
 _OUTSIDER = re.compile(
     r"(?:業者|専門家|外部|会社|社|店|先方|ベンダー|メーカー|銀行|役所|外注)(?:さん)?に(?:は)?(?:頼み|お願いし)ます"
 )
@@ -95,6 +101,8 @@ def is_request(move: Move, talk: Talk) -> bool:
     if move.does("reported") and not move.named:
         return False
     if move.does("hypothetical") and not addressee(move, talk):
+        return False
+    if _TELLS_OF.search(text) and not _ASKS_FOR.search(text):
         return False
     if _WANT_OUTCOME.search(text) and not move.named:
         return False
@@ -158,7 +166,8 @@ def _requested(move: Move, talk: Talk, used: set[int]) -> Found | None:
     found.cite(*answer.moves)
     set_due(found, parts, list(answer.moves), talk)
     found.text = _task(found, parts, talk)
-    return found if found.text else None
+    vague = found.owner is None and not subject_nouns(found.quote or found.text) and found.due is None
+    return found if found.text and not vague else None
 
 
 def _by_another(found: Found, answer: Answer, talk: Talk) -> bool:
@@ -275,6 +284,8 @@ def _no_task(move: Move, talk: Talk) -> bool:
     if not move.does("not_a_task"):
         return move.does("question")
     due = due_of(move, talk)
+    if due is not None and due.day is not None and move.does("strong_commit") and not move.does("question"):
+        return False
     return not (due and due.firm and _TELLS.search(move.text))
 
 

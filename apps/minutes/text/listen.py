@@ -55,6 +55,7 @@ def _framed(moves: Sequence[Move]) -> list[Move]:
     for index, move in enumerate(moves):
         opens = index < FRAME and _OPENS.search(move.text) and not move.dates
         closes = index >= max(ends, FRAME) and _CLOSES.search(move.text) and len(move.text) < 24
-        if opens or closes:
+        parting = index >= max(len(moves) - 2, 4 * FRAME) and move.does("request") and not move.named and not move.dates
+        if opens or closes or parting:
             framed[index] = replace(move, acts=(move.acts - _NOT_FRAME) | {"opening"})
     return framed

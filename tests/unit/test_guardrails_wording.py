@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from gateway.guardrails import wording
 from gateway.guardrails.view import View
+from gateway.guardrails.wording.claims import RULES
 from gateway.guardrails.wording.law import BASIS
+from kakehashi.paths import CHECKOUT
 
 DATA = Path(__file__).parent.parent / "data" / "guardrails"
 DEV = [json.loads(line) for line in (DATA / "wording_dev.jsonl").read_text().splitlines()]
@@ -69,6 +71,34 @@ def test_full_width_and_spaces_do_not_hide_a_claim() -> None:
 
 def test_every_rule_has_a_law_and_a_suggestion() -> None:
     assert all(basis.law and basis.suggestion for basis in BASIS.values())
+    assert {rule.name for rule in RULES} <= set(BASIS)
+
+
+@pytest.mark.parametrize("name", ["wording", "wording_apart"])
+def test_claims_in_many_words_are_found_and_innocent_lines_are_not(name: str) -> None:
+    lines = (CHECKOUT / "bench" / "guardrails" / "data" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    claims = [bool(rules(line[2:])) for line in lines if line.startswith("+")]
+    innocent = [line[2:] for line in lines if line.startswith("-") and rules(line[2:])]
+    assert sum(claims) >= 0.8 * len(claims)
+    assert len(innocent) <= 0.05 * len(lines), innocent
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("You simply cannot lose with this bond fund.", "wording.no_loss"),
+        ("It pays 6% a year, guaranteed.", "wording.guarantee"),
+        ("We will refund the difference if your investment falls.", "wording.loss_compensation"),
+        ("Nothing beats our funds.", "wording.superlative"),
+    ],
+)
+def test_english_claims_have_the_same_rules(text: str, rule: str) -> None:
+    assert rule in rules(text)
+
+
+def test_the_same_words_without_a_financial_product_are_no_claim() -> None:
+    assert rules("絶対に間に合わせますので、納期の変更をお願いします。") == set()
+    assert rules("The best time for the meeting is 3 pm.") == set()
 
 
 @given(st.text())

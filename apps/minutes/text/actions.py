@@ -284,8 +284,8 @@ def _no_task(move: Move, talk: Talk) -> bool:
     if not move.does("not_a_task"):
         return move.does("question")
     due = due_of(move, talk)
-    if due is not None and due.day is not None and move.does("strong_commit") and not move.does("question"):
-        return False
+    if is_japanese(move.text) and due is not None and due.day is not None and move.does("strong_commit"):
+        return move.does("question")  # 明日伺います
     return not (due and due.firm and _TELLS.search(move.text))
 
 

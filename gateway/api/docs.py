@@ -47,6 +47,22 @@ ERROR = {
         }
     },
 }
+MESSAGES_ERROR = {
+    "type": "object",
+    "required": ["type", "error"],
+    "properties": {
+        "type": {"const": "error"},
+        "error": {
+            "type": "object",
+            "required": ["type", "message", "code"],
+            "properties": {
+                "type": {"type": "string"},
+                "message": {"type": "string"},
+                "code": {"type": ["string", "null"]},
+            },
+        },
+    },
+}
 
 
 def describe(app: FastAPI) -> None:
@@ -57,8 +73,11 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             schema = generate()
             components = schema.setdefault("components", {})
-            components.setdefault("schemas", {})["Error"] = ERROR
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_…"}}
+            components.setdefault("schemas", {}).update(Error=ERROR, MessagesError=MESSAGES_ERROR)
+            components["securitySchemes"] = {
+                "key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_…"},
+                "bare_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            }
             for surface in SURFACES:
                 schema["paths"][f"/v1{surface.path}"] = {"post": _operation(surface)}
         return app.openapi_schema or {}
@@ -74,19 +93,20 @@ def _operation(surface: Surface) -> dict[str, Any]:
     answer: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if surface.generates:
         answer["text/event-stream"] = {"schema": {"type": "string"}}
+    error = "MessagesError" if surface.key_header else "Error"
     return {
         "summary": _SUMMARY[surface.name],
-        "description": "OpenAI's request and answer. Fields that are left out are named in the answer's header "
+        "description": f"{'Anthropic' if surface.key_header else 'OpenAI'}'s request and answer. Fields that are left out are named in the answer's header "
         f"`x-kakehashi-ignored-params`; set by the gateway: {', '.join(sorted(OURS))}.",
         "operationId": surface.name,
         "tags": ["models"],
-        "security": [{"key": []}],
+        "security": [{"key": []}, *([{"bare_key": []}] if surface.key_header else ())],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "The answer", "content": answer},
             "default": {
                 "description": "An error",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{error}"}}},
             },
         },
     }

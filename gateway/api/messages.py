@@ -138,6 +138,8 @@ class MessagesRelay(Relay):
         super().__init__()
         self._texts = Texts(guard)
         self._kinds: dict[Path, str] = {}  # each text's kind of delta: the shape of one of our own
+        self._emptied = False  # the message came with blocks in it
+        self._others = 0  # events without a fixed place
         self._open: int | None = None  # the block that has begun and not ended
         self._head: dict[str, Any] = {}
         self._tokens: dict[str, Any] = {}
@@ -166,10 +168,12 @@ class MessagesRelay(Relay):
             self._flush([p for p in self._texts.open() if p[0] == index or kind == "message_delta"], before)
             self._open = None
             return raw
-        elif kind in ("message_start", "ping"):
+        elif kind == "ping" or (kind == "message_start" and not self._emptied):
             return raw
-        changed = change_texts(event, (index, kind), lambda path, text: self._texts.whole(path, text)[1])
-        return event_frame(kind, orjson.dumps(event)) if changed else raw
+        self._others += 1
+        place = (index, kind, self._others)
+        changed = change_texts(event, place, lambda path, text: self._texts.whole(path, text)[1])
+        return event_frame(kind, orjson.dumps(event)) if changed or kind == "message_start" else raw
 
     def _delta(self, index: int, event: dict[str, Any], raw: bytes) -> bytes:
         delta = event["delta"]
@@ -197,7 +201,7 @@ class MessagesRelay(Relay):
         """Model, usage and stop reason, where the protocol tells them."""
         message = event.get("message")
         if kind == "message_start" and isinstance(message, dict):
-            message["content"] = []
+            self._emptied, message["content"] = bool(message.get("content")), []  # blocks come in events of their own
             self._head = {name: value for name, value in message.items() if name not in ("usage", "content")}
         for usage in (event.get("usage"), message.get("usage") if isinstance(message, dict) else None):
             if isinstance(usage, dict):

@@ -57,6 +57,11 @@ def test_personal_data_goes_upstream_from_no_place(place: str) -> None:
     assert "[[PHONE_1_" in json.dumps(forward)
 
 
+def profile(type_: str, action: str) -> str:
+    """A profile of the default policy that does this to this type in answers."""
+    return next(n for n, p in ENGINE.policy.profiles.items() if type_ in p.output and p.output[type_].action == action)
+
+
 def stream(relay: Any, events: Any, cuts: list[int]) -> list[dict[str, Any]]:
     """What a client is told of a stream that the network cut anywhere."""
     raw = b"".join(
@@ -143,15 +148,23 @@ def test_deltas_win_over_a_whole_that_says_something_else() -> None:
 
 
 def test_regulated_wording_is_cut_before_it_is_told() -> None:
-    blocking = [
-        name
-        for name, profile in ENGINE.policy.profiles.items()
-        if (rule := profile.output.get("REGULATED_WORDING")) and rule.action == "block"
-    ]
-    guard = ENGINE.request(blocking[0])
+    guard = ENGINE.request(profile("REGULATED_WORDING", "block"))
     guard.check_request({"input": "x"})
     text = "ご案内です。この投資信託は元本保証で、必ず儲かります。"
     events = stream(
         ResponsesRelay(guard, Asked({}, {})), fake_surfaces.response_events({"model": "m"}, text, "echo", 3), []
     )
     assert events[-1]["type"] == "response.incomplete" and "元本保証" not in json.dumps(events, ensure_ascii=False)
+
+
+def test_messages_tell_nothing_of_a_start_with_blocks_and_guard_each_unknown_event_by_itself() -> None:
+    guard = ENGINE.request(profile("PHONE", "mask"))
+    guard.check_request({"messages": [{"role": "user", "content": "x"}]})
+    begun = {"message": {"role": "assistant", "content": [{"type": "text", "text": "早すぎる"}]}}
+    events = stream(
+        MessagesRelay(guard),
+        [("message_start", begun), ("note", {"note": "一"}), ("note", {"note": f"二 {PHONE}"}), ("message_stop", {})],
+        [],
+    )
+    assert events[0]["message"]["content"] == [] and events[1]["note"] == "一"
+    assert events[2]["note"].startswith("二 [[PHONE")  # a number of the model's own is masked

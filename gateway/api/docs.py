@@ -78,11 +78,19 @@ def describe(app: FastAPI) -> None:
                 "key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_…"},
                 "bare_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
             }
+            for operation in (o for methods in schema["paths"].values() for o in methods.values()):
+                components["schemas"] |= _body_schema(operation).pop("$defs", {})
             for surface in SURFACES:
                 schema["paths"][f"/v1{surface.path}"] = {"post": _operation(surface)}
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend its document
+
+
+def _body_schema(operation: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema: dict[str, Any] = content.get("schema", {})
+    return schema
 
 
 def _operation(surface: Surface) -> dict[str, Any]:

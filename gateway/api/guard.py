@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.scanning import Scanning
+from gateway.api.scanning import Scanning, described
 from gateway.api.services import Caller, TheServices
 from gateway.guardrails.types import Source
 from kakehashi.contracts import ScanAnswer
@@ -38,7 +38,7 @@ class ScanResponse(BaseModel):
     "/scan",
     response_model=ScanResponse,
     response_model_exclude_unset=True,
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": ScanRequest.model_json_schema()}}}},
+    openapi_extra=described(ScanRequest),
 )
 async def scan(request: Request, response: Response, caller: Caller, services: TheServices) -> ScanResponse:
     """Findings and masked text of each input. Nothing is sent to a model."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.content import MAX_INPUTS
 from gateway.api.params import Sifted
-from gateway.api.scanning import Scanning
+from gateway.api.scanning import Scanning, described
 from gateway.api.services import Caller, TheServices
 from gateway.guardrails.types import Finding, Source, Verdict
 
@@ -65,7 +65,7 @@ class ModerationResponse(BaseModel):
 @router.post(
     "",
     response_model=ModerationResponse,
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": ModerationRequest.model_json_schema()}}}},
+    openapi_extra=described(ModerationRequest),
 )
 async def moderate(request: Request, response: Response, caller: Caller, services: TheServices) -> ModerationResponse:
     """Which categories of the house policy each input falls into. Nothing is sent to a model."""

@@ -27,6 +27,13 @@ from kakehashi.errors import ConfigError
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
+def described(shape: type[BaseModel]) -> dict[str, Any]:
+    """A body for the OpenAPI document (FastAPI does not see it: it is read under our own limit); ``docs`` moves its
+    ``$defs`` to where its references look for them."""
+    schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 class Scanning:
     """One such request. ``surface``: its name in records."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.api.surfaces import SURFACES
 from gateway.identity.keys import KeySpec
 from tests.helpers.fake_upstream import FakeUpstream, running
 from tests.helpers.running_gateway import RunningGateway, running_gateway
@@ -166,7 +168,11 @@ class TestHealth:
             assert line in text
 
     def test_openapi_describes_every_surface_and_docs_need_no_internet(self, gateway: RunningGateway) -> None:
-        paths = httpx.get(gateway.root + "/openapi.json").json()["paths"]
+        document = httpx.get(gateway.root + "/openapi.json")
+        paths = document.json()["paths"]
+        for reference in set(re.findall(r'"#/components/schemas/(\w+)"', document.text)):
+            assert reference in document.json()["components"]["schemas"]
+        assert {f"/v1{surface.path}" for surface in SURFACES} <= paths.keys() and "$defs" not in document.text
         for _, path in PUBLIC:
             assert any(path.startswith(known.split("{")[0].rstrip("/")) for known in paths)
         assert {"/v1/chat/completions", "/v1/embeddings", "/metrics", "/health/ready"} <= paths.keys()

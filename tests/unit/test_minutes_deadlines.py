@@ -71,3 +71,10 @@ def test_english_deadlines(lines: str, expected: tuple[str, str | None, list[str
 def test_before_the_next_call_is_its_day_in_english_too() -> None:
     lines = "Tom: Anna, please check the quote before our next call.／Anna: Will do.／Tom: Our next meeting is on December 3."
     assert dues(lines, "en") == [("before our next call", "2026-12-03", [])]
+
+
+@pytest.mark.parametrize(
+    "text", ["据え置きは半年でそろえると私が連絡しておきます。", "月末締めで集計を出してください、加藤さん。"]
+)
+def test_how_long_and_by_which_closing_is_no_deadline(text: str) -> None:
+    assert [day for _, day, _ in dues(f"中村: {text}")] == []

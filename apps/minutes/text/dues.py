@@ -21,7 +21,7 @@ from apps.minutes.text.reasons import Reason
 _AFTER = re.compile(
     r"^(?:\s|、|,)?(?:の?(?:午前|午後|朝|昼|夕方|夜|夕|正午|お昼|朝一|朝イチ|終業|営業時間|業務終了)?(?:の)?(?:中|のうち)?"
     r"(?:\d{1,2}|[一二三四五六七八九十]{1,3})?(?:時|:\d\d)?(?:半|\d{1,2}分)?)?(?:ごろ|頃|くらい|ぐらい)?"
-    r"(?P<mark>まで(?:に)?(?:は)?|迄(?:に)?|までで|以内(?:に)?|中(?:に)?(?:は)?|のうち(?:に)?|には|締め?(?:切り)?(?:で)?|いっぱい(?:で|に)?|付け?で|を?(?:期限|目途|めど|目処|目標)(?:に|と|で|として))"
+    r"(?P<mark>まで(?:に)?(?:は)?|迄(?:に)?|までで|以内(?:に)?|中(?:に)?(?:は)?|のうち(?:に)?|には|締め?切り?(?:で)?|いっぱい(?:で|に)?|付け?で|を?(?:期限|目途|めど|目処|目標)(?:に|と|で|として))"
 )
 _BEFORE = re.compile(
     r"(?:期限|締め?切り?|納期|〆切|期日|提出日|デッドライン)(?:は|が|を|、)?$|(?:\b(?:by|before|until|due(?: on| by)?|no later than|deadline is|on)\s(?:the\s)?)$",
@@ -170,11 +170,15 @@ def _until_meeting(text: str, match: re.Match[str], base: date | None, next_meet
 
 def _due(flat: str, mention: DateMention, base: date | None) -> Due | None:
     after = flat[mention.end :]
+    if re.match("締め(?!切)", after):
+        return None  # 月末締めで集計: by which closing, not until when
     mark = _AFTER.match(after)
     before = _BEFORE.search(flat[: mention.start])
     exact = mention.issue != "period" or (mark and re.match("中|のうち|いっぱい|以内", mark["mark"]))
     english = mention.text.isascii()
     firm = bool(mark or before or mention.issue in ("vague",) or re.search(r"中$|以内$|いっぱい$|末$", mention.text))
+    if not firm and re.search(r"(?:日|週間|月|年)で$", mention.text):
+        return None  # 半年でそろえる says how long, 二十二日で締める is no day from now
     if not firm and (_LINKED.match(after) or mention.issue in ("recurring",)):
         return None
     if not firm and mention.first != mention.day and not english:

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from gateway.api import params, schema_bounds
 from gateway.api.content import check_input, check_messages, check_prompt
+from gateway.api.exchange import Surface
 from gateway.api.params import CHAT, COMPLETIONS, EMBEDDINGS, OURS, sift
+from gateway.api.surfaces import SURFACES
 from gateway.errors import BadRequest
+from kakehashi.paths import CHECKOUT
 
 SCHEMA = {"type": "object", "properties": {"ids": {"type": "array", "items": {"enum": ["s1"]}, "maxItems": 8}}}
 
@@ -251,3 +254,17 @@ def test_prompts_and_inputs_must_be_texts_the_guardrails_can_read(value: Any) ->
             check(value)
     check_prompt(["a", "b"])
     check_input("日本語")
+
+
+def test_every_surface_is_told_of_in_the_developers_page() -> None:
+    page = (CHECKOUT / "docs" / "developers.md").read_text()
+    assert [s.path for s in SURFACES if f"/v1{s.path}`" not in page] == []
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=lambda s: s.name)
+def test_no_surface_lets_engine_internals_or_anothers_cache_through(surface: Surface) -> None:
+    for name in ("vllm_xargs", "kv_transfer_params", "mm_processor_kwargs", "chat_template", "prompt_embeds"):
+        if name in surface.allowed:
+            with pytest.raises(BadRequest):
+                sift({"model": "m", name: {"a": 1}}, surface.allowed)
+    assert not {"cache_salt", "priority", "request_id", "session_id", "metadata"} & surface.allowed.keys()

@@ -178,3 +178,38 @@ def test_an_elliptic_decision_names_its_matter(lines: str, text: str) -> None:
 )  # fmt: skip
 def test_bare_commands_count_and_quoted_or_refused_requests_do_not(lines: str, actions: list[tuple[str, str]]) -> None:
     assert [(f.text, f.owner) for f in drafted(lines, people=PEOPLE).actions] == actions
+
+
+@pytest.mark.parametrize(
+    ("said", "texts"),
+    [
+        ("わかりました、受付には案内係を置きます。", ["受付には案内係を置く"]),
+        ("案内係は去年も置いています。", []),
+        ("案内係を置くと人が足りないかな。", []),
+        ("受付の案内係は何人ですか。", []),
+    ],
+)
+def test_the_chairs_plain_word_behind_a_proposal_decides(said: str, texts: list[str]) -> None:
+    lines = f"中村: 会議を始めます。／小林: 受付に案内係を置くのはいかがでしょう。／加藤: 列が短くなります。／中村: {said}／中村: では終わります。"
+    assert told(lines, "decisions") == texts
+
+
+def test_the_same_words_without_a_proposal_or_from_another_do_not_decide() -> None:
+    assert told("中村: 会議を始めます。／中村: 受付には案内係を置きます。／中村: では終わります。", "decisions") == []
+
+
+@pytest.mark.parametrize(
+    "said", ["正直、気が進みません。", "決まりなら従いますが、納得はしていません。", "その点は引っかかります。"]
+)
+def test_reservations_without_the_word_opposed_are_dissent(said: str) -> None:
+    lines = f"小林: 土曜も窓口を開けたらどうでしょう。／加藤: {said}"
+    assert [f.owner for f in drafted(lines, people=PEOPLE).dissent] == ["加藤"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["その件は先方の返事を見てから決めましょう。", "来月の集計が終わってからですね。", "そこは寝かせておきましょう。"],
+)
+def test_what_waits_for_something_stays_open(said: str) -> None:
+    lines = f"小林: 駐車場の契約は更新しますか。／中村: {said}"
+    assert len(told(lines, "open_questions")) == 1

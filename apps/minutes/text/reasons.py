@@ -46,7 +46,6 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "due_past": ("期限「{0}」は会議より前の日付です（{1}）。", "\"{0}\" is before the meeting ({1})."),
     "due_conflict": ("期限が発言によって異なります（{0}）。", "Different deadlines were said ({0})."),
-    "due_changed": ("期限は後の発言で変更されています（{0}）。", "The deadline was changed later on ({0})."),
     "revised": ("前の決定（{0}）を後の発言が改めたものと判断しました。", "Taken to replace an earlier decision ({0})."),
     "unclear_speech": ("音声認識の確信度が低い発言を根拠にしています。", "Speech recognition was unsure about the cited words."),
     "weak_decision": ("決定と言い切られていない可能性があります。", "This may have been a suggestion rather than a decision."),

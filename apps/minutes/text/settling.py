@@ -61,6 +61,7 @@ def _lead_before(move: Move, talk: Talk) -> bool:
 def _declares(move: Move) -> bool:
     """Present, affirmative or negative, or a noun phrase: not what was, is going on, or may be."""
     text = half_width(move.text).rstrip("。.、 ")
+    text = _LEAD.sub("", text).lstrip("、 ") or text  # わかりました is no report
     if not is_japanese(text):
         return re.search(r"\b(?:will|we|goes|is|are|stays|no)\b", text, re.IGNORECASE) is not None and "?" not in text
     if _HEDGED.search(text):

@@ -268,3 +268,34 @@ def test_no_surface_lets_engine_internals_or_anothers_cache_through(surface: Sur
             with pytest.raises(BadRequest):
                 sift({"model": "m", name: {"a": 1}}, surface.allowed)
     assert not {"cache_salt", "priority", "request_id", "session_id", "metadata"} & surface.allowed.keys()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["user", "text", "tool_use", "message"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "role", "content", "text", "input", "tools", "name", "format", "schema", "summary", "source"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=lambda s: s.name)
+@given(value=JSON, data=st.data())
+def test_any_json_passes_or_is_refused_by_name(surface: Surface, value: Any, data: st.DataObject) -> None:
+    names = st.sampled_from(sorted(surface.allowed))
+    body = {"model": "m", data.draw(names): value, data.draw(names): data.draw(JSON)}
+    try:
+        surface.check(sift({**body, "model": "m"}, surface.allowed).body)
+    except BadRequest as error:
+        assert error.message and error.param is not None

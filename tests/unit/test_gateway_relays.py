@@ -168,3 +168,12 @@ def test_messages_tell_nothing_of_a_start_with_blocks_and_guard_each_unknown_eve
     )
     assert events[0]["message"]["content"] == [] and events[1]["note"] == "一"
     assert events[2]["note"].startswith("二 [[PHONE")  # a number of the model's own is masked
+
+
+@pytest.mark.parametrize("holder", ["text", "output_config"])
+def test_values_are_escaped_where_the_answer_will_be_json(holder: str) -> None:
+    form = {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}
+    guard = ENGINE.request()
+    masked = guard.check_request({"input": 'メールは "a.b"@example.co.jp か c@example.co.jp', holder: form})["input"]
+    restored = guard.stream(("text",)).feed(json.dumps({"mail": masked}, ensure_ascii=False) + "\n")
+    assert json.loads(restored + guard.stream(("text",)).finish())["mail"].endswith("c@example.co.jp")

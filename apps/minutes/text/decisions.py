@@ -128,6 +128,8 @@ def _settled(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         )
     found = Found("decision", text, move, [move], quote=move.text, weak=True)
     found.refer(*sources)
+    if not talk.agreement(move):
+        found.reasons.append(Reason("weak_decision"))
     return found if subject_words(found.text) else None
 
 

@@ -1,6 +1,7 @@
 """Decisions without words of deciding: a proposal, the reactions, and the chair who says how it will be.
 
-なら木下さんを入れて四人体制だ。 校名は出す。 六日分で査定。 Such a sentence decides only behind a proposal that it takes up.
+なら木下さんを入れて四人体制だ。 校名は出す。 六日分で査定。 Such a sentence decides only behind a proposal that it takes up;
+without an agreeing reply it is marked for review.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from apps.minutes.text.found import labels, subject_words
 from apps.minutes.text.matters import proposes
 from apps.minutes.text.moves import Move, Talk
 
-BACK = 7  # turns in which the proposal must have been made
+BACK = 10  # turns in which the proposal must have been made
+SHORT = 45  # characters: a sentence this short takes a proposal up with one word of it
 LONGEST = 60  # characters: longer sentences explain
 _LEAD = re.compile(
     r"^(?:はい|うん|ええ|まあ|よし|おし|そう(?:だ|です)(?:な|ね)|なるほど|確かに|たしかに|わかった|わかりました|分かりました|、|。|\s)*"
@@ -43,7 +45,7 @@ def settles(move: Move, talk: Talk) -> list[Move]:
         return []
     text = half_width(move.text)
     lead = bool((_LEAD if is_japanese(text) else _LEAD_EN).match(text)) or _lead_before(move, talk)
-    found = [m for m in talk.before(move, BACK)[:18] if m.speaker != move.speaker and _puts_forward(m)]
+    found = [m for m in talk.before(move, BACK)[:25] if m.speaker != move.speaker and _puts_forward(m)]
     taken = [m for m in found if _takes_up(move, m, lead or bool(_VERDICT.search(text)))]
     return taken[:2]
 
@@ -80,4 +82,4 @@ def _takes_up(move: Move, proposal: Move, lead: bool) -> bool:
         (q.value, q.unit) for q in find_quantities(proposal.text)
     }
     named = labels(move.text) & labels(proposal.text)
-    return bool(shared or figures or named) if lead else len(shared) >= 2 or bool(figures and shared) or bool(named)
+    return bool(shared or figures or named) if lead or len(move.text) <= SHORT else len(shared) >= 2 or bool(named)

@@ -94,11 +94,12 @@ def report_dict(report: Report) -> dict[str, Any]:
 
 @audit.command("list")
 @click.option("--since", default="", help="ISO time, or a span such as 2h or 7d.")
+@click.option("--action", default="", help="Only acts of administration that begin so: key., team.delete …")
 @click.option("--limit", default=20, show_default=True, help="Newest records.")
-def list_(since: str, limit: int) -> None:
+def list_(since: str, action: str, limit: int) -> None:
     """The newest records, one line each."""
     with open_store(load()) as store:
-        for row in store.find(since=_since(since), limit=limit):
+        for row in store.find(since=_since(since), action=action, limit=limit):
             record = flat(row)
             who = "/".join(filter(None, (record.get("team"), record.get("user"), record.get("app"))))
             act = f"{record.get('action', '')} {record.get('target', '')}".strip()
@@ -128,11 +129,12 @@ def show(request_id: str, body: bool) -> None:
 @audit.command()
 @click.option("--since", default="", help="ISO time, or a span such as 2h or 7d.")
 @click.option("--until", default="", help="ISO time (not included).")
+@click.option("--action", default="", help="Only acts of administration that begin so: key., team.delete …")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
-def export(since: str, until: str, form: str) -> None:
+def export(since: str, until: str, action: str, form: str) -> None:
     """Records without bodies on standard output, oldest first."""
     with open_store(load()) as store:
-        records = [flat(row) for row in store.find(since=_since(since), until=until)]
+        records = [flat(row) for row in store.find(since=_since(since), until=until, action=action)]
     if form == "jsonl":
         for record in records:
             click.echo(orjson.dumps(record).decode())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 from sqlalchemy.exc import SQLAlchemyError
@@ -125,9 +126,19 @@ class AuditStore:
                 yield Row(*found)
 
     def find(
-        self, *, request_ids: Sequence[str] = (), since: str = "", until: str = "", limit: int | None = None
+        self,
+        *,
+        request_ids: Sequence[str] = (),
+        since: str = "",
+        until: str = "",
+        action: str = "",
+        limit: int | None = None,
     ) -> list[Row]:
-        """Rows by request id and time (ISO, half open), newest last; ``limit`` keeps the newest."""
+        """Rows by request id, time (ISO, half open) and beginning of the action; newest last; ``limit`` keeps the newest.
+
+        The action is found in the entry itself, which is canonical JSON: a column would have to be added to old
+        archives before they could be read.
+        """
         query = sa.select(ENTRIES).order_by(ENTRIES.c.time.desc(), ENTRIES.c.writer, ENTRIES.c.seq.desc())
         if request_ids:
             query = query.where(ENTRIES.c.request_id.in_(request_ids))
@@ -135,6 +146,9 @@ class AuditStore:
             query = query.where(ENTRIES.c.time >= since)
         if until:
             query = query.where(ENTRIES.c.time < until)
+        if action:
+            written = orjson.dumps(action).decode().removesuffix('"')
+            query = query.where(ENTRIES.c.entry.contains(f'"action":{written}', autoescape=True))
         with self.engine.connect() as connection:
             return [Row(*found) for found in connection.execute(query.limit(limit))][::-1]
 

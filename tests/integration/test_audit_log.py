@@ -399,6 +399,9 @@ async def test_an_act_is_in_the_chain_and_on_the_command_line_beside_older_recor
     assert '"action":"key.revoke"' in row.entry and '"target":"key_7"' in row.entry
     assert "key.revoke key_7" in run_cli(setup, monkeypatch, "list")[1]
     assert orjson.loads(run_cli(setup, monkeypatch, "export")[1].splitlines()[-1])["action"] == "key.revoke"
+    for wanted, count in (("key.", 1), ("key.revoke", 1), ("team.", 0), ('key.revoke","x', 0), ("%", 0)):
+        assert len(run_cli(setup, monkeypatch, "list", "--action", wanted)[1].splitlines()) == count
+    assert len(run_cli(setup, monkeypatch, "export", "--action", "key.")[1].splitlines()) == 1
     forged = row.entry.replace("key.revoke", "key.create")
     setup.sql(sa.update(ENTRIES).where(ENTRIES.c.request_id == "act-1").values(entry=forged))
     assert not setup.verify().ok

@@ -121,11 +121,17 @@ def stream_options(value: Any, where: str) -> None:
             boolean(value[name], f"{where}.{name}")
 
 
+class LeaveOut(Exception):
+    """A field whose value is not forwarded; it is named in the answer's header like an unknown one."""
+
+
 def includable(value: Any, where: str) -> None:
-    """Only probabilities of the answer. Encrypted reasoning could be read by no guardrail; the rest needs hosted tools."""
-    if not isinstance(value, list) or any(item != "message.output_text.logprobs" for item in value):
-        message = f"'{where}' may only name message.output_text.logprobs."
-        raise BadRequest(message, code="unsupported_parameter", param=where)
+    """Only probabilities of the answer. Agents ask for encrypted reasoning out of habit; the rest needs hosted tools, and
+    neither could be read by the guardrails."""
+    if not isinstance(value, list):
+        raise BadRequest(f"'{where}' must be a list.", param=where)
+    if any(item != "message.output_text.logprobs" for item in value):
+        raise LeaveOut
 
 
 # Set by the gateway, so a client's own value is left out and named in the answer's header.
@@ -306,7 +312,6 @@ MESSAGES: Mapping[str, Check] = {
     **_REFUSED,
     "container": refused("the engine must not run code for a client."),
     "mcp_servers": refused("the engine must not reach out for a client."),
-    "context_management": refused("the gateway keeps no conversations."),
 }
 
 COUNT_TOKENS: Mapping[str, Check] = {
@@ -365,7 +370,11 @@ def sift(body: dict[str, Any], allowed: Mapping[str, Check]) -> Sifted:
             if (name, value) != ("store", False):  # as asked: nothing is stored
                 ignored.append(name)
             continue
-        check(value, name)
+        try:
+            check(value, name)
+        except LeaveOut:
+            ignored.append(name)
+            continue
         kept[name] = value
     if not isinstance(kept.get("model"), str):
         raise BadRequest("'model' is missing or not a text.", code="missing_model", param="model")

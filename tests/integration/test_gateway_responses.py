@@ -262,7 +262,7 @@ class TestRequest:
             ({"conversation": "conv_1"}, "conversation"),
             ({"background": True}, "background"),
             ({"prompt": {"id": "p"}}, "prompt"),
-            ({"include": ["reasoning.encrypted_content"]}, "include"),
+            ({"include": "all"}, "include"),
             ({"tools": [{"type": "web_search"}]}, "tools[0]"),
             ({"tools": [{"type": "mcp", "server_label": "x", "server_url": "http://x"}]}, "tools[0]"),
             ({"tools": [{"type": "function", "name": "f", "parameters": {"type": "nope"}}]}, "tools[0].parameters"),
@@ -295,6 +295,8 @@ class TestRequest:
         answer = http.post("responses", json=asked)
         assert set(answer.headers["x-kakehashi-ignored-params"].split(",")) == {"store", "metadata", "session_id"}
         assert upstream.requests[0]["store"] is False and "metadata" not in upstream.requests[0]
+        habit = http.post("responses", json={**asked, "include": ["reasoning.encrypted_content"]})
+        assert "include" in habit.headers["x-kakehashi-ignored-params"] and "include" not in upstream.requests[1]
         silent = http.post("responses", json={"model": "default", "input": ASK, "store": False})
         assert "x-kakehashi-ignored-params" not in silent.headers
 

@@ -29,7 +29,7 @@ class Recipe:
     seed: int = 0
 
 
-def train(texts: Sequence[Labelled], recipe: Recipe = Recipe()) -> Tagger:  # noqa: B008 -- frozen
+def train(texts: Sequence[Labelled], recipe: Recipe = Recipe()) -> Tagger:
     """A tagger from labelled texts.
 
     The second pass learns from opinions of first passes that had not seen the text (``FOLDS``-fold), as in use.

@@ -55,7 +55,12 @@ def _own(flat: str) -> tuple[str, ...]:
     found += [f"e{flat[-size:]}" for size in (2, 3, 4, 5, 6, 8, 10)] + [f"s{flat[:size]}" for size in (2, 3, 5)]
     found += [f"t{'/'.join(tokens[-size:])}" for size in (1, 2, 3, 4, 5)]
     length = "short" if len(flat) <= _SHORT else "long" if len(flat) > _LONG else "middle"
-    return (*found, f"length {length}", f"question {flat.endswith(('?', 'か', 'かな', 'かね'))}", f"name {'〓' in flat}")
+    return (
+        *found,
+        f"length {length}",
+        f"question {flat.endswith(('?', 'か', 'かな', 'かね'))}",
+        f"name {'〓' in flat}",
+    )
 
 
 def _edge(prefix: str, flat: str) -> list[str]:

@@ -13,6 +13,7 @@ from apps.common.japanese.normalise import fold
 
 LISTS = ("needs", "products", "schedule", "cost", "risks", "comparison", "effects")
 SCALARS = ("client", "title", "industry", "tone", "audience", "author", "company", "date", "language")
+SLIDES = (3, 40)  # the fewest and the most slides of a deck
 _NUMBERING = re.compile(
     r"^[\s#>*■◆●▼▲□◇○◎★☆・\-–]*(?:第?[0-9０-９一二三四五六七八九十]{1,2}[.．、)）章節]\s*|[(（][0-9０-９]{1,2}[)）]\s*|[①-⑳]\s*)?"
 )
@@ -72,12 +73,14 @@ def concept_of(heading: str) -> str | None:
 
 
 _INTERNAL = re.compile(
-    r"社内|行内|内部|協力者|人柄|性格|メモ|備考|攻め|作戦|担当者の|internal|notes?\b|memo", re.IGNORECASE
+    r"社内|行内|庫内|部内|内部(?!統制|監査)|協力者|人柄|性格|攻め|作戦|内緒|ここだけ|(?:言わ|載せ|書か|出さ|見せ)ない|極秘|部外秘|オフレコ"
+    r"|\binternal\b(?! (?:control|audit))|not for|don'?t (?:mention|say|show)|off the record|between us|confidential",
+    re.IGNORECASE,
 )
 
 
 def is_internal(heading: str) -> bool:
-    """Whether a section of the brief is for the seller's eyes only: it goes to the speaker notes, not on a slide."""
+    """Whether a heading says that what stands below it is for the seller's eyes only."""
     return _INTERNAL.search(heading) is not None
 
 

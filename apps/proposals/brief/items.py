@@ -41,7 +41,8 @@ class Collected:
     """Everything found, field by field.
 
     ``wrong`` holds values whose type does not fit: (field, value, locator);
-    ``assumed_needs``: no sentence speaks of a need, so what is told of the client was taken for one.
+    ``assumed_needs``: no sentence speaks of a need, so what is told of the client was taken for one;
+    ``withheld``: remarks that the client must not see, with their place.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Collected:
     wrong: list[tuple[str, Any, str]] = field(default_factory=list)
     empty_numbers: list[str] = field(default_factory=list)
     assumed_needs: bool = False
+    withheld: list[tuple[str, str]] = field(default_factory=list)
 
     def of(self, name: str) -> list[Item]:
         return [item for item in self.items if item.field == name]

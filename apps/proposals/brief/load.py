@@ -12,9 +12,10 @@ import yaml
 
 from apps.common.japanese.normalise import half_width
 from apps.common.japanese.numbers import parse_number
-from apps.proposals.brief.fields import LISTS, SCALARS, closest, is_internal
+from apps.proposals.brief.fields import LISTS, SCALARS, SLIDES, closest, is_internal
 from apps.proposals.brief.items import Collected, Item, NumberItem
 from apps.proposals.brief.prose import client_in, complete_from_prose
+from apps.proposals.brief.roles import place_by_role
 from apps.proposals.brief.terms import with_words
 from apps.proposals.brief.text_reader import collect_text
 from apps.proposals.brief.yaml_reader import collect_yaml
@@ -23,7 +24,6 @@ from apps.proposals.model import Brief, BriefNumber, Finding
 from kakehashi.errors import BadInput
 
 MAX_BYTES = 1024 * 1024
-SLIDES = (3, 40)
 _ENCODINGS = ("utf-8-sig", "cp932", "utf-16")
 _PROFESSIONAL = re.compile(
     r"(?:^|[^非])特定投資家|適格機関投資家|professional|institutional|^yes$|^はい$|^該当$|^true$", re.IGNORECASE
@@ -75,6 +75,7 @@ def parse_brief(data: bytes, name: str, *, say: Language = "ja") -> BriefReading
         found, title = collect_yaml(words), ""
     else:
         found, title = collect_text(text)
+        place_by_role(found, text)
     complete_from_prose(found, text if not isinstance(document, Mapping) else "")
     return _assemble(found, title, text, name, say)
 
@@ -163,6 +164,7 @@ def _assemble(found: Collected, title: str, text: str, name: str, say: Language)
     _refuse_missing(found, client, name, say)
     language = _language(found, text)
     _keep_rest(found)
+    _withhold(found)
     brief = Brief(
         client=client,
         title=found.first("title") or ("" if _GENERIC_TITLE.search(title) else title),
@@ -208,6 +210,14 @@ def _keep_rest(found: Collected) -> None:
     for field_name in SCALARS:
         for item in found.of(field_name)[1:] if field_name not in ("client", *_JOINED) else []:
             found.add("context", item.text, item.locator)
+
+
+def _withhold(found: Collected) -> None:
+    """What stands under 社内メモ and the like goes with the remarks that the client must not see."""
+    for item in [i for i in found.of("other") if is_internal(i.heading)]:
+        found.items.remove(item)
+        found.withheld.append((item.text, item.locator))
+    found.unknown = [(key, where) for key, where in found.unknown if not is_internal(key)]
 
 
 _JOINED = ("audience", "tone", "author")
@@ -322,16 +332,15 @@ def _findings(found: Collected, language: Language) -> list[Finding]:
     findings = []
     for key, where in found.unknown:
         guess = closest(key)
-        inside = is_internal(key)
-        ja = f"ブリーフの項目「{key}」（{where}）は決まった項目ではないため、" + (
-            "課題のスライドの発表者ノート（社内用メモ）に置きました。" if inside else "「補足」のスライドに載せました。"
-        )
+        ja = f"ブリーフの項目「{key}」（{where}）は決まった項目ではないため、「補足」のスライドに載せました。"
         ja += f"「{guess}」の書き間違いではありませんか。" if guess else ""
-        en = f"'{key}' ({where}) is no known field of a brief; it is " + (
-            "in the internal speaker notes of the issues slide." if inside else "on the slide of further points."
-        )
+        en = f"'{key}' ({where}) is no known field of a brief; it is on the slide of further points."
         en += f" Did you mean '{guess}'?" if guess else ""
         findings.append(Finding(slide="", rule="brief_unknown_field", severity="warn", message=pick(language, ja, en)))
+    for text, where in found.withheld:
+        ja = f"社内向けの記載と判断し、資料にもノートにも載せていません（{where}）:「{text}」"
+        en = f"Taken for an internal remark and kept out of slides and notes ({where}): '{text}'"
+        findings.append(Finding(slide="", rule="brief_withheld", severity="info", message=pick(language, ja, en)))
     if found.assumed_needs:
         ja = "課題と分かる記載がないため、ブリーフの文をそのまま課題として扱いました。確認してください。"
         en = "No sentence of the brief speaks of a need; its statements were taken as the needs. Please check."

@@ -6,6 +6,7 @@ import re
 
 from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import parse_number
+from apps.proposals.brief.fields import SLIDES
 from apps.proposals.brief.items import Collected, Item
 from apps.proposals.brief.splitting import named, pieces
 
@@ -163,7 +164,7 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
 
 def _needs(found: Collected, prose: list[Item]) -> None:
     """Sentences with a need cue become needs; labelled needs are never added to."""
-    said = {i.text for i in prose}
+    said = {i.text for i in prose or found.of("context")}
     cues = [i for i in found.items if i.field == "prose_need"]
     if not cues:
         cues = [i for i in found.items if i.field == "context" and _is_need(i.text)]
@@ -238,15 +239,37 @@ def _is_need(sentence: str) -> bool:
     return bool(_NEED_EN.search(sentence)) and not _REQUEST_EN.search(sentence)
 
 
+def _audience(text: str) -> re.Match[str] | None:
+    return _AUDIENCE_JA.search(text) or _AUDIENCE_EN.search(text)
+
+
+def audience_in(line: str) -> str:
+    """Whom a line about the readers names; a short line without a verb names them itself, a story none."""
+    named = _audience(line)
+    short = re.sub(r"(?:です|でございます|の予定)?[。.]?$", "", line.strip())
+    plain = len(short) <= 40 and not re.search(
+        r"。|(?:ます|ました|ください|する|た|い)$|\b(?:is|are|will|wants?)\b", short
+    )
+    return named["who"] if named else short if plain else ""
+
+
+def _slides_wished(found: Collected, said: list[Item]) -> None:
+    """A number of slides in an instruction; 表紙1枚 and other numbers that make no deck are not the wish."""
+    for item in said:
+        for count in _SLIDES.finditer(half_width(item.text)):
+            number = parse_number(count["n"])
+            if number is not None and SLIDES[0] <= number <= SLIDES[1]:
+                found.add("slide_count", str(int(number)), item.locator)
+                return
+
+
 def _wishes(found: Collected, prose: list[Item], text: str) -> None:
-    if not found.of("slide_count") and prose and (count := _SLIDES.search(half_width(text))):
-        number = parse_number(count["n"])
-        if number is not None:
-            found.add("slide_count", str(int(number)), "prose")
-    for name, patterns in (("audience", (_AUDIENCE_JA, _AUDIENCE_EN)), ("industry", (_INDUSTRY_JA,))):
-        match = next((m for p in patterns if (m := p.search(text))), None)
-        if not found.of(name) and match:
-            found.add(name, next(iter(match.groupdict().values())), _line_of(text, match[0]))
+    if not found.of("slide_count"):
+        _slides_wished(found, [*prose, *found.of("request")])
+    if not found.of("audience") and (who := _audience(text)):
+        found.add("audience", who["who"], _line_of(text, who[0]))
+    if not found.of("industry") and (line := _INDUSTRY_JA.search(text)):
+        found.add("industry", line["what"], _line_of(text, line[0]))
     if not found.of("language") and re.search(r"英語で|英文で|in English", text):
         found.add("language", "en", "prose")
     if not found.of("tone") and (

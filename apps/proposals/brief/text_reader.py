@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from apps.proposals.brief.fields import LISTS, bare, concept_of, field_of
+from apps.proposals.brief.fields import LISTS, bare, concept_of, field_of, is_internal
 from apps.proposals.brief.grid import Header, is_divider, row_cells
 from apps.proposals.brief.items import Collected
 from apps.proposals.brief.numbers import read_numbers
@@ -27,7 +27,8 @@ class _Section:
 
     ``heading``: set for a section that is no known field. ``whole``: opened by a ``label: value`` line, which is
     complete in itself, so that the next label on the margin is its sibling and not an item of it. ``label``: the
-    heading of any section, as written.
+    heading of any section, as written; ``level``: of a Markdown heading.
+    ``ended``: an empty line stands behind its bullets, so that plain text below no longer belongs to it for sure.
     """
 
     field: str
@@ -35,6 +36,8 @@ class _Section:
     heading: str = ""
     whole: bool = False
     label: str = ""
+    level: int = 2
+    ended: bool = False
 
 
 @dataclass
@@ -54,6 +57,8 @@ class _Reader:
 
     def line(self, text: str, number: int) -> None:
         if not text.strip():
+            if self.section and (self.last or self.section.whole):
+                self.section.ended = True
             self.last, self.header = None, None
         elif text.lstrip().startswith("|"):
             self.row(text, number)
@@ -88,8 +93,9 @@ class _Reader:
             self.open(concept_of(label["label"]), label["label"], number, whole=bool(label["rest"].strip()))
             self.rest(label["rest"], number, label["label"])
             return True
-        inside = level > 2 and self.section is not None and self.section.field in LISTS
-        name = field_of(text) if inside or level == 1 else concept_of(text)
+        above = self.section
+        inside = above is not None and above.field in LISTS and not above.whole and level > max(2, above.level)
+        name = None if is_internal(text) else field_of(text) if inside or level == 1 else concept_of(text)
         if level == 1 and name is None and not self.title:
             self.title = bare(text)
             return True
@@ -97,6 +103,8 @@ class _Reader:
             self.put(self.section.field, bare(text), number)
             return True
         self.open(name, bare(text), number)
+        if self.section:
+            self.section.level = level
         return True
 
     def open(self, name: str | None, heading: str, number: int, *, indent: int = -1, whole: bool = False) -> None:
@@ -141,6 +149,7 @@ class _Reader:
         bullet = BULLET.match(text)
         name = self.section.field if self.section else "prose"
         if not bullet:
+            name = "prose" if self.section and self.section.ended and not text[0].isspace() else name
             if self.last and text[0] in " \t　":
                 self.extend(text.strip(), joiner="")
             else:

@@ -1,0 +1,213 @@
+"""What each line of a typed brief is for, where its outline does not say: by the trained tagger of roles.
+
+Headings and labels that name a field have the first word. The tagger has it for prose, for headings nobody foresaw, and
+wherever a line under a good heading is plainly something else: an instruction to whoever makes the deck, or a remark
+that the client must never see. Such lines are withheld from the deck and named in the findings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from apps.common.japanese.normalise import fold
+from apps.common.tagging import Tagger
+from apps.common.tagging.outline import Unit, outlined
+from apps.proposals.brief.fields import LISTS, SCALARS, concept_of, field_of, is_internal
+from apps.proposals.brief.items import Collected, Item
+from apps.proposals.brief.numbers import read_numbers
+from apps.proposals.brief.prose import as_need, as_step, audience_in, client_in, products_in
+from apps.proposals.brief.splitting import BULLET, named, pieces, sentences
+from apps.proposals.evidence.figures import quantities
+
+# Role of the tagger → field of the brief. Terms belong to the product named before them.
+FIELDS = {
+    "client": "client", "facts": "facts", "needs": "needs", "products": "products", "terms": "terms",
+    "effects": "effects", "cost": "cost", "schedule": "schedule", "risks": "risks", "comparison": "comparison",
+    "audience": "audience", "request": "request", "internal": "internal", "greeting": "greeting",
+    "heading": "greeting", "context": "context",
+}  # fmt: skip
+_OPEN = frozenset(("prose", "prose_need", "context", "other"))  # the outline has not said what it is
+_ASIDE = frozenset(("request", "internal", "greeting"))
+# Probability from which the tagger overrules a heading: for its bullets and rows, for plain text below it, for asides.
+SURE, SURE_PLAIN, SURE_ASIDE, SURE_INTERNAL = 0.8, 0.5, 0.6, 0.4
+_LINE = re.compile(r"^line (\d+)$")
+
+Tags = dict[str, float]
+
+
+@lru_cache(maxsize=1)
+def _tagger() -> Tagger:
+    return Tagger.load(Path(__file__).with_name("roles.npz"))
+
+
+def units(text: str) -> list[tuple[int, Unit]]:
+    """The pieces of a brief with their line numbers: a bullet or table row is one, prose is cut into sentences."""
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        whole = BULLET.match(line) or line.lstrip().startswith(("|", "#"))
+        parts = [line] if whole else sentences(line) or [line]
+        found += [(number, Unit(part, same=index > 0)) for index, part in enumerate(parts)]
+    return found
+
+
+def place_by_role(found: Collected, text: str) -> None:
+    """Move what the outline left open, or put where it does not belong, to the field of its role."""
+    pieces_of = units(text)
+    tags = _tagger().tag(outlined([unit for _, unit in pieces_of], concept_of))
+    by_line: dict[int, list[tuple[str, Tags]]] = {}
+    for (number, unit), tag in zip(pieces_of, tags, strict=True):
+        by_line.setdefault(number, []).append((unit.text, _fields(tag)))
+    items, found.items = found.items, []
+    begun: dict[str, str] = {}  # field of one value → the line that gives it
+    for item in items:
+        line = _LINE.match(item.locator)
+        near = by_line.get(int(line[1]), []) if line else []
+        first = begun.setdefault(item.field, item.locator) == item.locator
+        _place(found, item, _role(item, near, first))
+
+
+def _fields(tag: Tags) -> Tags:
+    total: Tags = {}
+    for role, chance in tag.items():
+        total[FIELDS[role]] = total.get(FIELDS[role], 0.0) + chance
+    return total
+
+
+def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
+    """The field an item goes to: that of the outline, unless the tagger knows better.
+
+    A label like ``To:`` or ``件名：`` speaks for its own line; what follows below it is prose again.
+    """
+    if _SECRET.search(item.text) or (item.field == "other" and is_internal(item.heading)):
+        return "internal"
+    if not near:
+        return item.field
+    tag = max(near, key=lambda piece: _shared(piece[0], item.text))[1]
+    best = max(tag, key=lambda name: tag[name])
+    if best == "greeting" and tag[best] < SURE_ASIDE:  # to leave a line out takes more than a guess
+        best = max((name for name in tag if name != best), key=lambda name: tag[name])
+    label = _labelled(near[0][0])
+    if label == item.field and tag.get("internal", 0.0) < SURE_INTERNAL:
+        return item.field
+    if item.field in _OPEN or (item.field in SCALARS and (not first or label == "receiver")):
+        return best
+    if item.field not in LISTS:
+        return item.field
+    if tag.get("internal", 0.0) >= SURE_INTERNAL and best == "internal":
+        return best
+    plain = not BULLET.match(near[0][0]) and not near[0][0].lstrip().startswith("|")
+    needed = SURE_PLAIN if plain else SURE_ASIDE if best in _ASIDE else SURE
+    return best if tag[best] >= needed else item.field
+
+
+_SECRET = re.compile(
+    r"(?:載せ|書か|出さ|見せ|言わ|触れ|入れ)(?:ない(?:で|こと|ように)|ず|ません)|内緒|ここだけ|他言|口外|社内(?:限|用|向け|のみ|だけ)|オフレコ|極秘|部外秘|伏せ(?:て|る)"
+    r"|\bnot for (?:the )?(?:deck|slides?|client)|\bkeep (?:this |it )?(?:quiet|out|between)|\bdon'?t (?:mention|say|show|write)|\bdo not (?:mention|say|show|write)|\boff the record|\binternal(?:ly)? only|\bbetween us\b|\bconfidential\b",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"^[\s　]*(?P<label>[^:：|。]{1,24}?)\s*[:：]\s*\S")
+
+
+def _labelled(line: str) -> str | None:
+    """The field that a line gives by its very name (``課題：在庫が多い``); ``receiver`` for whoever a mail is to."""
+    label = _LABEL.match(line)
+    if label is None:
+        return None
+    return "receiver" if label["label"].lower() in ("to", "宛先", "宛て") else field_of(label["label"])
+
+
+def _shared(left: str, right: str) -> float:
+    a, b = ({t[i : i + 2] for i in range(len(t) - 1)} for t in (fold(left), fold(right)))
+    return len(a & b) / max(1, min(len(a), len(b)))
+
+
+def _place(found: Collected, item: Item, role: str) -> None:
+    if role == item.field or (role == "terms" and item.field in ("products", "cost")):
+        found.items.append(item)
+    elif role == "internal":
+        found.withheld.append((item.text, item.locator))
+    elif role == "client":
+        _client(found, item)
+    elif role == "terms":
+        _terms(found, item)
+    elif role == "facts":
+        _facts(found, item)
+    elif role == "audience":
+        who = audience_in(item.text)
+        found.add("audience" if who else "context", who or item.text, item.locator)
+    else:
+        for text in _worded(role, item.text):
+            found.add(role, text, item.locator)
+
+
+def _worded(role: str, text: str) -> Iterable[str]:
+    """A sentence as an item of a list: a need without hearsay, a plan from its first date on."""
+    if role == "needs":
+        return [as_need(text)]
+    if role == "schedule":
+        return pieces(role, as_step(text))
+    if role == "products" and (offered := products_in(text)):
+        return [named(role, name) for name in offered]
+    if role in LISTS:
+        return [named(role, part) for part in pieces(role, text)]
+    return [text]
+
+
+def _client(found: Collected, item: Item) -> None:
+    """Who the client is: the name once, and all that is said with it as background."""
+    name = "" if found.of("client") else _POINTER.sub("", client_in(item.text)) or name_in(item.text)
+    if name:
+        found.add("client", name, item.locator)
+    if not name or len(fold(item.text)) > len(fold(name)) + 4:
+        found.add("context", item.text, item.locator)
+
+
+_POINTER = re.compile(
+    r"^(?:\[[^\]]*\]\s*|[-*・•■◆●\d.)\s]+)?(?:(?:お?相手|お客(?:さん|様|さま)|先方|客先|訪問先|取引先|例の|明日の|今度の|対象)(?:は|の|が|：|:|＝|=)?\s*"
+    r"|(?:the )?(?:client|customer|prospect|account|company)\s*(?:is|:|=)\s*|(?:he|she) runs )",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[「『“\"](?P<name>[^」』”\"]{2,24})[」』”\"]")
+_NAME = re.compile(
+    r"^(?P<name>[^、。，,（(\s　:：]{2,24}?)(?:さん|様|さま|殿|って(?:いう)?|という|ね|の件|です|だ)?(?=[、。，,（(\s　:：]|$)"
+)
+_NAME_EN = re.compile(r"^(?P<name>[A-Z][\w&'’.-]*(?:\s(?:[A-Z&][\w&'’.-]*|of|and|the))*)")
+
+
+def name_in(text: str) -> str:
+    """What a line about the client calls it, where it has no legal form: 行田の足袋屋さん、…, Meridian Care Homes, 14 …"""
+    said = _POINTER.sub("", text.strip())
+    quoted = _QUOTED.search(said[:40])
+    if quoted:
+        return quoted["name"]
+    if re.match(r"(?:[Tt]hey|[Ww]e|[Ii]t|[Tt]he|[Aa]n?)\b", said):
+        return ""
+    found = (_NAME_EN if said[:8].isascii() else _NAME).match(said)
+    return found["name"].strip(" ,.") if found else ""
+
+
+def _terms(found: Collected, item: Item) -> None:
+    """Behind the product they are about; on their own where none was named yet."""
+    for index in range(len(found.items) - 1, -1, -1):
+        product = found.items[index]
+        if product.field == "products":
+            joiner = "、" if "：" in product.text else "："
+            found.items[index] = Item("products", product.text + joiner + item.text.rstrip("。"), product.locator)
+            return
+    found.add("products", named("products", item.text), item.locator)
+
+
+def _facts(found: Collected, item: Item) -> None:
+    """Figures of the client are kept as figures; without a unit it is background."""
+    if not any(figure.unit for figure in quantities(item.text)):
+        found.add("context", item.text, item.locator)
+        return
+    numbers, empty = read_numbers(item.text, item.locator)
+    found.numbers.extend(numbers)
+    found.empty_numbers.extend(empty)
+    found.add("facts", item.text, item.locator)

@@ -1,0 +1,92 @@
+"""Lines of a typed brief go where they belong by what they are for, whatever stands above them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.proposals.brief.items import Collected
+from apps.proposals.brief.load import BriefReading, parse_brief
+from apps.proposals.brief.roles import name_in, place_by_role, units
+
+MAIL = """お疲れさまです。来週の訪問の資料をお願いします。スライドは8枚くらいで、やさしい言葉でお願いします。
+訪問先は株式会社みどり運輸さまです。
+燃料代が去年より2割上がっていて、資金繰りが苦しいとのことでした。
+運転資金の融資をご提案したいです。
+なお格付が下がりそうなことは先方には言わないでください。
+"""
+NOTES = """株式会社みどり運輸
+
+困っていること
+・燃料代が去年より2割上がった
+・この件は社内限りですが、社長は他行と揉めています
+
+提案したいもの
+・運転資金の融資
+
+期待できる効果は、資金繰りの改善です。
+"""
+
+
+def read(text: str) -> BriefReading:
+    return parse_brief(text.encode(), "brief.txt")
+
+
+def shown(reading: BriefReading) -> str:
+    """All words of the brief that may come onto slides or into notes."""
+    return "\n".join(item.text for item in reading.items if item.field not in ("request", "greeting"))
+
+
+def test_a_mail_gives_client_need_and_product() -> None:
+    brief = read(MAIL).brief
+    assert brief.client == "株式会社みどり運輸" and brief.slide_count == 8
+    assert any("燃料代" in need for need in brief.needs) and any("融資" in product for product in brief.products)
+
+
+@pytest.mark.parametrize(("text", "secret"), [(MAIL, "格付"), (NOTES, "揉めて")])
+def test_what_the_client_must_not_see_is_kept_out_and_said(text: str, secret: str) -> None:
+    reading = read(text)
+    assert secret not in shown(reading) and secret not in reading.brief.model_dump_json()
+    [finding] = [f for f in reading.findings if f.rule == "brief_withheld"]
+    assert secret in finding.message and "line" in finding.message
+
+
+def test_instructions_are_no_content() -> None:
+    assert "やさしい言葉" not in shown(read(MAIL)) and "お疲れさま" not in shown(read(MAIL))
+
+
+def test_plain_text_behind_a_list_is_not_one_of_its_items() -> None:
+    assert not any("期待できる" in product for product in read(NOTES).brief.products)
+
+
+def test_a_label_speaks_for_its_own_line_only() -> None:
+    brief = read("宛先：ソリューション部\n顧客：青葉商事\n課題：在庫が多い\n\n電子記録債権の導入をご提案します。").brief
+    assert brief.client == "青葉商事" and brief.needs == ["在庫が多い"]
+    assert any("電子記録債権" in product for product in brief.products)
+
+
+def test_a_section_for_our_own_eyes_is_withheld_whole() -> None:
+    reading = read("顧客：青葉商事\n課題：在庫が多い\n\n【社内メモ】\n・粗利は2％確保\n・部長は慎重")
+    assert not any(word in shown(reading) for word in ("粗利", "慎重"))
+    assert sum(f.rule == "brief_withheld" for f in reading.findings) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("行田の足袋屋さん、社員22名", "行田の足袋屋"),
+        ("相手は旅館の「湯けむり亭」さん、別府、客室46", "湯けむり亭"),
+        ("Meridian Care Homes, 14 homes in the Midlands", "Meridian Care Homes"),
+        ("client = Tidewater Credit Union, Maryland", "Tidewater Credit Union"),
+        ("They make corrugated trays for growers", ""),
+    ],
+)
+def test_the_name_in_a_line_about_the_client(line: str, name: str) -> None:
+    assert name_in(line) == name
+
+
+@given(st.lists(st.text("あ課題：・。#- \nAa1|", max_size=30), max_size=8).map("\n".join))
+def test_the_pieces_of_any_text_hold_all_of_its_words(text: str) -> None:
+    assert "".join("".join(unit.text for _, unit in units(text)).split()) == "".join(text.split())
+    place_by_role(Collected(), text)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from apps.common.japanese.normalise import is_japanese
 from apps.common.tagging import Line
+from apps.minutes.text.cues import cues
+from apps.minutes.text.moves import acts
+from apps.minutes.text.tags import line
 from tuning.tagging.texts import Labelled
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "meetings"
@@ -52,8 +56,14 @@ class Meeting:
     references: tuple[Reference, ...]
 
     def labelled(self) -> Labelled:
+        """For the trainer, with the cues of the rules as the app gives them."""
         names = dict.fromkeys([*self.participants, *(s.line.group for s in self.spoken)])
-        return Labelled(self.name, tuple(s.line for s in self.spoken), tuple(s.act for s in self.spoken), tuple(names))
+        lines = tuple(line(s.line.text, s.line.group, _cues(s.line.text)) for s in self.spoken)
+        return Labelled(self.name, lines, tuple(s.act for s in self.spoken), tuple(names))
+
+
+def _cues(text: str) -> frozenset[str]:
+    return acts(text, cues("ja" if is_japanese(text) else "en"))
 
 
 def read(path: Path) -> Meeting:

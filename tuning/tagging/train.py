@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Recipe:
-    """``drop``: share of features hidden in each step; ``balance``: 0 lets lines count the same, 1 labels."""
+    """``drop``: share of features hidden in each step; ``balance``: 0 lets lines count the same, 1 labels;
+    ``excerpts``: of each text."""
 
     epochs: int = 24
     batch: int = 128
@@ -26,26 +28,41 @@ class Recipe:
     decay: float = 1e-4
     drop: float = 0.3
     balance: float = 1.0
+    excerpts: int = 4
     seed: int = 0
 
 
 def train(texts: Sequence[Labelled], recipe: Recipe = Recipe()) -> Tagger:
-    """A tagger from labelled texts.
+    """A tagger from labelled texts, each whole and in some short excerpts, as a rule's test or a note may be.
 
     The second pass learns from opinions of first passes that had not seen the text (``FOLDS``-fold), as in use.
     """
     labels = tuple(sorted({label for text in texts for label in text.labels}))
-    found = [features(text.lines, text.names) for text in texts]
-    wanted = [np.array([labels.index(label) for label in text.labels]) for text in texts]
-    context: list[Matrix] = [np.empty((0, 0), dtype=np.float32)] * len(texts)
+    parts = [(i, part) for i, text in enumerate(texts) for part in (text, *excerpts(text, recipe))]
+    found = [features(part.lines, part.names) for _, part in parts]
+    wanted = [np.array([labels.index(label) for label in part.labels]) for _, part in parts]
+    context: list[Matrix] = [np.empty((0, 0), dtype=np.float32)] * len(parts)
     for fold in range(FOLDS):
-        inside = [i for i in range(len(texts)) if i % FOLDS != fold]
-        first, _ = _fit([found[i] for i in inside], [wanted[i] for i in inside], len(labels), None, recipe)
-        for i in range(fold, len(texts), FOLDS):
-            context[i] = around(probabilities(scores(first, found[i])), texts[i].lines)
+        inside = [k for k, (i, _) in enumerate(parts) if i % FOLDS != fold]
+        first, _ = _fit([found[k] for k in inside], [wanted[k] for k in inside], len(labels), None, recipe)
+        for k, (i, part) in enumerate(parts):
+            if i % FOLDS == fold:
+                context[k] = around(probabilities(scores(first, found[k])), part.lines)
     first, _ = _fit(found, wanted, len(labels), None, recipe)
     second, near = _fit(found, wanted, len(labels), np.concatenate(context), recipe)
     return Tagger(labels, first, second, near)
+
+
+def excerpts(text: Labelled, recipe: Recipe) -> list[Labelled]:
+    """Random stretches of one to six lines, the same for the same text."""
+    draw = np.random.default_rng(zlib.crc32(text.name.encode()))
+    made = []
+    for _ in range(recipe.excerpts):
+        length = int(draw.integers(1, 7))
+        start = int(draw.integers(0, max(1, len(text.lines) - length + 1)))
+        part = slice(start, start + length)
+        made.append(replace(text, lines=text.lines[part], labels=text.labels[part]))
+    return made
 
 
 def _worth(target: Matrix, balance: float) -> Matrix:

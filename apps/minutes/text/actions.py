@@ -89,6 +89,12 @@ def find_actions(talk: Talk) -> list[Found]:
 
 def is_request(move: Move, talk: Talk) -> bool:
     """Whether a sentence asks somebody to do something after the meeting."""
+    if _bare_courtesy(move):
+        return False
+    return move.clearly("request") or (move.possibly("request") and _asks_by_rule(move, talk))
+
+
+def _asks_by_rule(move: Move, talk: Talk) -> bool:
     if not (move.does("request") or _told_to(move, talk)) or move.does("opening", "dissent", "withdraw", "defer"):
         return False
     if move.does("next_meeting") and not addressee(move, talk):
@@ -253,6 +259,10 @@ def _promised(move: Move, talk: Talk, used: set[int]) -> Found | None:
 
 
 def _is_promise(move: Move, talk: Talk) -> bool:
+    return move.clearly("commit") or (move.possibly("commit") and _promises_by_rule(move, talk))
+
+
+def _promises_by_rule(move: Move, talk: Talk) -> bool:
     if (
         not move.does("commit")
         or approves(move)

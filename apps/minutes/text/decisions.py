@@ -89,6 +89,45 @@ def find_decisions(talk: Talk, taken: set[int]) -> list[Found]:
 
 
 def _decided(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
+    """The decision that a sentence takes: by the rules where the tagger does not rule it out, else by the tagger."""
+    found = _by_rule(move, talk, items) if move.possibly("decide") else None
+    return found or (_by_tag(move, talk, items) if move.clearly("decide") else None)
+
+
+def _by_tag(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
+    """A sentence that decides in words of its own. What it leaves out is in the proposal that it takes up."""
+    if approves(move) and (found := find_approval(move, talk, items)):
+        return found
+    own, source = _text(move), _proposal(move, talk)
+    words = subject_words(own)
+    if source is None or len(words) > RICH:
+        return _found(move, talk, items) if words else None
+    proposed = plain.proposal_text(source.text) if is_japanese(source.text) else plain_en.proposal_text(source.text)
+    found = Found("decision", proposed, move, [move], quote=f"{source.text} {move.text}")
+    if words and not _LOW_CONTENT.match(own):
+        found.text = f"{proposed}（{own}）" if is_japanese(own) else f"{proposed} ({own})"
+    found.refer(source)
+    return found
+
+
+RICH = 2  # subject words with which a decision still needs its proposal to be understood
+BACK = 16  # sentences in which the proposal must have been made
+
+
+def _proposal(move: Move, talk: Talk) -> Move | None:
+    """The proposal that a decision takes up: likely to be one, near, and about the same."""
+
+    def fit(earlier: Move) -> float:
+        shared = len(subject_words(earlier.text) & subject_words(move.text))
+        near = (move.index - earlier.index) / BACK
+        return earlier.tags.get("propose", 0.0) + 0.3 * min(2, shared) - 0.4 * near
+
+    earlier = [m for m in talk.moves[max(0, move.index - BACK) : move.index] if subject_nouns(m.text)]
+    likely = [m for m in earlier if m.tags.get("propose", 0.0) >= 0.2]
+    return max(likely, key=fit, default=None)
+
+
+def _by_rule(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
     if move.does("next_meeting") and not (move.does("decide") and _PERFORMED.search(half_width(move.text))):
         return None
     if _EARLIER.search(half_width(move.text)):

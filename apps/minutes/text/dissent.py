@@ -43,6 +43,10 @@ def find_dissent(talk: Talk) -> list[Found]:
 
 
 def _dissents(move: Move) -> bool:
+    return move.clearly("dissent") or (move.possibly("dissent") and _objects_by_rule(move))
+
+
+def _objects_by_rule(move: Move) -> bool:
     if not move.does("dissent") or move.does("not_dissent", "reported"):
         return False
     return not move.does("question") or move.does("strong_commit")

@@ -14,6 +14,7 @@ from apps.minutes.text.moves import Move, Talk, acts
 from apps.minutes.text.names import identify
 from apps.minutes.text.people import People, departments
 from apps.minutes.text.sentences import Sentence
+from apps.minutes.text.tags import FEWEST, Tags, clear, line, tag
 
 
 def listen(said: Sequence[Sentence], people: People, base: date | None, language: str) -> Talk:
@@ -31,7 +32,27 @@ def listen(said: Sequence[Sentence], people: People, base: date | None, language
                 tuple(find_dates(sentence.clean, base)),
             )
         )
-    return Talk(tuple(_framed(moves)), people, base, language, identify(moves, people))
+    framed = _framed(moves)
+    return Talk(tuple(_tagged(framed, people)), people, base, language, identify(moves, people))
+
+
+def _tagged(moves: Sequence[Move], people: People) -> list[Move]:
+    """With the tagger's opinion, and the acts that the rules had missed."""
+    if len(moves) < FEWEST:
+        return list(moves)
+    names = [*(c for p in people.persons for c in (p.name, *p.calls)), *(m.sentence.speaker for m in moves)]
+    opinions = tag([line(m.sentence.text, m.speaker, m.acts) for m in moves], names)
+    return [replace(m, tags=tags, acts=m.acts | _heard(tags)) for m, tags in zip(moves, opinions, strict=True)]
+
+
+def _heard(tags: Tags) -> set[str]:
+    return {act for name, act in _ACT_OF.items() if clear(tags, name)}
+
+
+_ACT_OF = {
+    "decide": "decide", "request": "request", "commit": "commit", "propose": "propose", "agree": "accept",
+    "open": "defer", "dissent": "dissent",
+}  # fmt: skip
 
 
 FRAME = 3  # sentences at each end in which a meeting is opened or closed, whatever it is called

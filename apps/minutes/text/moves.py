@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from itertools import islice, takewhile
@@ -14,6 +14,7 @@ from apps.common.japanese.normalise import half_width
 from apps.minutes.text.cues import CUES, Cues
 from apps.minutes.text.people import Named, People
 from apps.minutes.text.sentences import Sentence
+from apps.minutes.text.tags import Tags, clear, possible
 
 _LEAD = re.compile(
     r"^(?:では|それでは|それじゃあ?|じゃあ?|で、|はい、|うん、|えー|よし|さて|なお|また|あと|それから|そして|そうしたら|ということで|わかりました。?|そうですね|、|\s)+"
@@ -25,12 +26,16 @@ _OVERRULES = (("not_dissent", "dissent"), ("defer", "opening"), ("dissent", "ope
 
 @dataclass(frozen=True)
 class Move:
-    """A sentence with its acts (names of cues that match), the persons and departments, and the days it names."""
+    """A sentence with its acts (names of cues that match), the persons and departments, and the days it names.
+
+    ``tags``: the trained tagger's probability of each act.
+    """
 
     sentence: Sentence
     acts: frozenset[str]
     named: tuple[Named, ...]
     dates: tuple[DateMention, ...]
+    tags: Tags = field(default_factory=dict, compare=False)
 
     @property
     def text(self) -> str:
@@ -47,6 +52,14 @@ class Move:
     def does(self, *acts: str) -> bool:
         """Whether any of the acts is among those of the sentence."""
         return not self.acts.isdisjoint(acts)
+
+    def clearly(self, act: str) -> bool:
+        """Whether the tagger takes it for a decision, request …, whatever the cues say."""
+        return clear(self.tags, act)
+
+    def possibly(self, act: str) -> bool:
+        """Whether the tagger does not rule it out."""
+        return possible(self.tags, act)
 
 
 def acts(text: str, patterns: Cues) -> frozenset[str]:

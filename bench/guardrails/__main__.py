@@ -11,7 +11,9 @@ from gateway.guardrails.policy import load_policy
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.guardrails", description="Recall and precision of the guardrails.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.guardrails", description="Recall and precision of the guardrails."
+    )
     parser.add_argument("--set", choices=("dev", "heldout"), action="append", help="default: both")
     parser.add_argument("--perturb", action="store_true", help="also measure the sets written differently")
     parser.add_argument("--misses", action="store_true", help="print what was missed or found in vain")

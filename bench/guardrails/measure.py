@@ -51,7 +51,9 @@ def measure_spans(data: Iterable[dict[str, Any]], scan: Callable[[str, str], Ver
             result.covered[type_] += covered
             if not (typed and covered):
                 missed.append(f"{type_} {text[start:end]!r} {'cut short' if typed else 'missed'}")
-        false = [f for f in found if not any(f.type == s["type"] and f.start < s["end"] and s["start"] < f.end for s in gold)]
+        false = [
+            f for f in found if not any(f.type == s["type"] and f.start < s["end"] and s["start"] < f.end for s in gold)
+        ]
         result.false.update(f.type for f in false)
         result.negatives += not gold
         result.negatives_hit += bool(found) and not gold
@@ -75,7 +77,9 @@ def spans_table(result: Spans) -> list[str]:
     return lines
 
 
-def labelled_table(data: list[dict[str, Any]], label: str, type_: str, scan: Callable[[str, str], Verdict], *, notes: bool) -> list[str]:
+def labelled_table(
+    data: list[dict[str, Any]], label: str, type_: str, scan: Callable[[str, str], Verdict], *, notes: bool
+) -> list[str]:
     """Detection and blocking rates by language, of a set whose rows are yes or no."""
     counts: Counter[tuple[bool, str, str]] = Counter()
     lines: list[str] = []
@@ -87,13 +91,17 @@ def labelled_table(data: list[dict[str, Any]], label: str, type_: str, scan: Cal
         counts[(*key, "found")] += bool(found)
         counts[(*key, "blocked")] += verdict.action == "block"
         if notes and bool(found) != row[label]:
-            lines.append(f"    {'missed' if row[label] else 'false'} [{row['source']}] {row['text']!r} {[f.rule for f in found]}")
+            lines.append(
+                f"    {'missed' if row[label] else 'false'} [{row['source']}] {row['text']!r} {[f.rule for f in found]}"
+            )
     for wanted in (True, False):
         for language in ("ja", "en"):
             n = counts[wanted, language, "n"]
             if n:
                 found, blocked = counts[wanted, language, "found"] / n, counts[wanted, language, "blocked"] / n
-                lines.append(f"{label if wanted else 'benign':10} {language} n={n:4} found {found:.3f} blocked {blocked:.3f}")
+                lines.append(
+                    f"{label if wanted else 'benign':10} {language} n={n:4} found {found:.3f} blocked {blocked:.3f}"
+                )
     return lines
 
 

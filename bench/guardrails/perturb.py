@@ -56,7 +56,9 @@ def _half_kana(value: str, type_: str) -> str:
 
 
 _HALF = {
-    unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0xFF66, 0xFF9E) if unicodedata.normalize("NFKC", chr(code)) != chr(code)
+    unicodedata.normalize("NFKC", chr(code)): chr(code)
+    for code in range(0xFF66, 0xFF9E)
+    if unicodedata.normalize("NFKC", chr(code)) != chr(code)
 } | {
     unicodedata.normalize("NFKC", chr(code) + mark): chr(code) + mark
     for code in range(0xFF76, 0xFF8F)

@@ -14,7 +14,7 @@ from apps.minutes.text.moves import Move, Talk, acts
 from apps.minutes.text.names import identify
 from apps.minutes.text.people import People, departments
 from apps.minutes.text.sentences import Sentence
-from apps.minutes.text.tags import FEWEST, Tags, clear, line, tag
+from apps.minutes.text.tags import Tags, clear, line, tag
 
 
 def listen(said: Sequence[Sentence], people: People, base: date | None, language: str) -> Talk:
@@ -38,8 +38,6 @@ def listen(said: Sequence[Sentence], people: People, base: date | None, language
 
 def _tagged(moves: Sequence[Move], people: People) -> list[Move]:
     """With the tagger's opinion, and the acts that the rules had missed."""
-    if len(moves) < FEWEST:
-        return list(moves)
     names = [*(c for p in people.persons for c in (p.name, *p.calls)), *(m.sentence.speaker for m in moves)]
     opinions = tag([line(m.sentence.text, m.speaker, m.acts) for m in moves], names)
     return [replace(m, tags=tags, acts=m.acts | _heard(tags)) for m, tags in zip(moves, opinions, strict=True)]

@@ -22,8 +22,16 @@ FEWEST = 10  # sentences: in less, the tagger has too little around each to go b
 
 
 @lru_cache(maxsize=1)
-def _tagger() -> Tagger:
+def _shipped() -> Tagger:
     return Tagger.load(Path(__file__).with_name("acts.npz"))
+
+
+_chosen: list[Tagger | None] = []
+
+
+def use(tagger: Tagger | None) -> None:
+    """Judge with another tagger than the shipped one (a benchmark's), or with None: the rules alone."""
+    _chosen[:] = [tagger]
 
 
 def line(text: str, speaker: str, cues: Iterable[str]) -> Line:
@@ -32,8 +40,14 @@ def line(text: str, speaker: str, cues: Iterable[str]) -> Line:
 
 
 def tag(lines: Sequence[Line], names: Iterable[str]) -> list[dict[str, float]]:
-    """The probability of each act for each sentence of a meeting. ``names``: of the participants."""
-    return _tagger().tag(lines, names)
+    """The probability of each act for each sentence of a meeting; nothing where the tagger has no say.
+
+    ``names``: of the participants.
+    """
+    tagger = _chosen[0] if _chosen else _shipped()
+    if tagger is None or len(lines) < FEWEST:
+        return [{} for _ in lines]
+    return tagger.tag(lines, names)
 
 
 def clear(tags: Tags, act: str) -> bool:

@@ -63,7 +63,9 @@ def test_most_of_the_heldout_set_is_found_and_nothing_innocent_is_blocked() -> N
     rows = [json.loads(line) for line in HELDOUT.read_text(encoding="utf-8").splitlines()]
     attacks = [surest(row["text"], row["source"]) >= 0.6 for row in rows if row["attack"]]
     assert sum(attacks) >= 0.9 * len(attacks)
-    assert not any(POLICY.scan(row["text"], source=row["source"]).action == "block" for row in rows if not row["attack"])
+    assert not any(
+        POLICY.scan(row["text"], source=row["source"]).action == "block" for row in rows if not row["attack"]
+    )
 
 
 def test_few_near_misses_of_the_corpus_are_flagged() -> None:

@@ -28,7 +28,9 @@ def policy(**changes: Any) -> dict[str, Any]:
 
 def written(path: Path, content: Any) -> Path:
     file = path / "policy.yaml"
-    file.write_text(content if isinstance(content, str) else yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    file.write_text(
+        content if isinstance(content, str) else yaml.safe_dump(content, allow_unicode=True), encoding="utf-8"
+    )
     return file
 
 

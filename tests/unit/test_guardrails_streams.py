@@ -17,10 +17,19 @@ from gateway.guardrails.types import Blocked, Finding, RequestGuard
 
 POLICY = load_policy()
 VALUE = "taro@example.co.jp"
-TEXTS = st.lists(st.one_of(st.text("あ漢ア。\n 0-[]_k3Aa", max_size=40), st.sampled_from([VALUE, "[[EMAIL_1_k3]]"]))).map("".join)
+TEXTS = st.lists(
+    st.one_of(st.text("あ漢ア。\n 0-[]_k3Aa", max_size=40), st.sampled_from([VALUE, "[[EMAIL_1_k3]]"]))
+).map("".join)
 CUTS = st.lists(st.integers(1, 12), min_size=1, max_size=20)
 LOOK_ALIKE = st.sampled_from(
-    ["[[EMAIL_1_k3]]", "［［EMAIL_1_k3］］", "[[ email_1_k3 ]]", "\\[\\[EMAIL\\_1\\_k3\\]\\]", "[[TEXT_9_zz]]", "[[PERSON_1_]]"]
+    [
+        "[[EMAIL_1_k3]]",
+        "［［EMAIL_1_k3］］",
+        "[[ email_1_k3 ]]",
+        "\\[\\[EMAIL\\_1\\_k3\\]\\]",
+        "[[TEXT_9_zz]]",
+        "[[PERSON_1_]]",
+    ]
 )
 
 

@@ -81,7 +81,8 @@ def test_a_mail() -> None:
     assert found.products == ["為替予約", "設備資金の融資"]
     assert found.needs[0] == "円安で粗利が去年の18%から13%まで落ちた"
     assert found.schedule == ["設備：2〜3月に契約", "来期の上期中に入れ替え完了"]
-    assert "A信用金庫" in found.comparison[0] and "3割" in found.free_text
+    assert "3割" in found.free_text
+    assert "A信用金庫" not in found.model_dump_json(), "a rumour about a rival is for our own eyes"
 
 
 def test_a_table_of_fields_and_a_table_of_needs() -> None:
@@ -143,11 +144,12 @@ def test_unknown_sections_have_a_place_and_the_finding_names_it(tmp_path: Path) 
     reading = read_brief(TYPED / "contradict.md")
     told = {f.message for f in reading.findings if f.rule == "brief_unknown_field"}
     assert any("「撤退時の扱い」" in m and "「補足」のスライド" in m for m in told)
-    assert any("「社内の協力者」" in m and "発表者ノート" in m for m in told)
+    assert not any("社内の協力者" in m for m in told)
     deck = deck_of("contradict.md", tmp_path)
     assert "ABLは1年ごとの見直し" in slide(deck, "more").body[1].text
     shown = "".join(b.text for s in deck.slides for b in s.body)
-    assert "野口課長" not in shown and "野口課長" in slide(deck, "issues").notes
+    assert "野口課長" not in shown + "".join(s.notes for s in deck.slides)
+    assert any(f.rule == "brief_withheld" and "野口課長" in f.message for f in reading.findings)
 
 
 def test_with_no_room_further_points_go_to_the_speaker_notes(tmp_path: Path) -> None:
@@ -167,7 +169,8 @@ def test_no_content_of_a_brief_is_missing_from_its_deck(path: Path, tmp_path: Pa
     missing = [
         (item.field, word)
         for item in reading.items
-        if item.field not in ("request", "slide_count", "tone", "language", "industry", "date", "title", "facts")
+        if item.field
+        not in ("request", "greeting", "slide_count", "tone", "language", "industry", "date", "title", "facts")
         for word in _GIVEN.findall(item.text)
         if word not in shown
     ]

@@ -61,7 +61,8 @@ def test_plain_text_behind_a_list_is_not_one_of_its_items() -> None:
 
 
 def test_a_label_speaks_for_its_own_line_only() -> None:
-    brief = read("宛先：ソリューション部\n顧客：青葉商事\n課題：在庫が多い\n\n電子記録債権の導入をご提案します。").brief
+    told = "電子記録債権の導入をご提案します。4月に契約の予定です。社長と経理部長にご説明します。"
+    brief = read(f"宛先：ソリューション部\n顧客：青葉商事\n課題：在庫が多い\n\n{told}").brief
     assert brief.client == "青葉商事" and brief.needs == ["在庫が多い"]
     assert any("電子記録債権" in product for product in brief.products)
 

@@ -213,7 +213,7 @@ _SAID_EN = re.compile(
 )
 _AND_THAT = re.compile(r",? and that ")
 _QUOTED = re.compile(r"^[^「]{0,16}「(?P<said>[^」]{6,})」と.{0,12}(?:気に|おっしゃ|言|話|心配|悩|嘆|こぼ)")
-_STEP_TAIL = re.compile(r"(?:という)?(?:イメージ|想定|予定|見込み|感じ|つもり)(?:です|だ)?[。.]?$")
+_STEP_TAIL = re.compile(r"(?:という|の)?(?:イメージ|想定|予定|見込み|感じ|つもり)(?:です|だ)?[。.]?$")
 
 
 def as_step(sentence: str) -> str:
@@ -241,6 +241,17 @@ def _is_need(sentence: str) -> bool:
 
 def _audience(text: str) -> re.Match[str] | None:
     return _AUDIENCE_JA.search(text) or _AUDIENCE_EN.search(text)
+
+
+def talking_point(line: str) -> bool:
+    """Whether a line says what the seller wants to speak about."""
+    return _TALKING_POINT.search(line) is not None
+
+
+def author_in(line: str) -> str:
+    """Who writes, from a line like 法人第二の水谷です。"""
+    writer = _WRITER.match(line)
+    return writer["who"] if writer else ""
 
 
 def audience_in(line: str) -> str:

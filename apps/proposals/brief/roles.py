@@ -18,7 +18,7 @@ from apps.common.tagging.outline import Unit, outlined
 from apps.proposals.brief.fields import LISTS, SCALARS, concept_of, field_of, is_internal
 from apps.proposals.brief.items import Collected, Item
 from apps.proposals.brief.numbers import read_numbers
-from apps.proposals.brief.prose import as_need, as_step, audience_in, client_in, products_in
+from apps.proposals.brief.prose import as_need, as_step, audience_in, author_in, client_in, products_in, talking_point
 from apps.proposals.brief.splitting import BULLET, named, pieces, sentences
 from apps.proposals.evidence.figures import quantities
 
@@ -29,10 +29,13 @@ FIELDS = {
     "audience": "audience", "request": "request", "internal": "internal", "greeting": "greeting",
     "heading": "greeting", "context": "context",
 }  # fmt: skip
-_OPEN = frozenset(("prose", "prose_need", "context", "other"))  # the outline has not said what it is
+_OPEN = frozenset(("prose", "prose_need"))  # the outline has not said what it is
+_LOOSE = {"context": 0.5, "other": 0.7}  # a heading for anything: the tagger needs this much to know better
 _ASIDE = frozenset(("request", "internal", "greeting"))
 # Probability from which the tagger overrules a heading: for its bullets and rows, for plain text below it, for asides.
 SURE, SURE_PLAIN, SURE_ASIDE, SURE_INTERNAL = 0.8, 0.5, 0.6, 0.4
+FEWEST = 6  # pieces: in a brief of three lines the words around say too little
+LEFT_OUT = {"greeting": SURE_ASIDE, "internal": SURE_INTERNAL}
 _LINE = re.compile(r"^line (\d+)$")
 
 Tags = dict[str, float]
@@ -58,6 +61,8 @@ def units(text: str) -> list[tuple[int, Unit]]:
 def place_by_role(found: Collected, text: str) -> None:
     """Move what the outline left open, or put where it does not belong, to the field of its role."""
     pieces_of = units(text)
+    if len(pieces_of) < FEWEST:
+        return
     tags = _tagger().tag(outlined([unit for _, unit in pieces_of], concept_of))
     by_line: dict[int, list[tuple[str, Tags]]] = {}
     for (number, unit), tag in zip(pieces_of, tags, strict=True):
@@ -89,13 +94,17 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
         return item.field
     tag = max(near, key=lambda piece: _shared(piece[0], item.text))[1]
     best = max(tag, key=lambda name: tag[name])
-    if best == "greeting" and tag[best] < SURE_ASIDE:  # to leave a line out takes more than a guess
+    if best in LEFT_OUT and tag[best] < LEFT_OUT[best]:  # to leave a line out takes more than a guess
         best = max((name for name in tag if name != best), key=lambda name: tag[name])
+    if best == "request":
+        best = _asked_for(item.text)
     label = _labelled(near[0][0])
     if label == item.field and tag.get("internal", 0.0) < SURE_INTERNAL:
         return item.field
     if item.field in _OPEN or (item.field in SCALARS and (not first or label == "receiver")):
         return best
+    if item.field in _LOOSE:
+        return best if tag[best] >= (LEFT_OUT.get(best) or _LOOSE[item.field]) else item.field
     if item.field not in LISTS:
         return item.field
     if tag.get("internal", 0.0) >= SURE_INTERNAL and best == "internal":
@@ -103,6 +112,13 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
     plain = not BULLET.match(near[0][0]) and not near[0][0].lstrip().startswith("|")
     needed = SURE_PLAIN if plain else SURE_ASIDE if best in _ASIDE else SURE
     return best if tag[best] >= needed else item.field
+
+
+def _asked_for(text: str) -> str:
+    """What looks like an instruction may say what to sell (…をご提案します) or to talk about (…という話をしたい)."""
+    if talking_point(text):
+        return "context"
+    return "products" if products_in(text) else "request"
 
 
 _SECRET = re.compile(
@@ -133,6 +149,8 @@ def _place(found: Collected, item: Item, role: str) -> None:
         found.withheld.append((item.text, item.locator))
     elif role == "client":
         _client(found, item)
+    elif role == "greeting" and (writer := author_in(item.text)):
+        found.add("author", writer, item.locator)
     elif role == "terms":
         _terms(found, item)
     elif role == "facts":
@@ -203,9 +221,9 @@ def _terms(found: Collected, item: Item) -> None:
 
 
 def _facts(found: Collected, item: Item) -> None:
-    """Figures of the client are kept as figures; without a unit it is background."""
+    """Figures of the client are kept as figures, and their sentence as background."""
+    found.add("context", item.text, item.locator)
     if not any(figure.unit for figure in quantities(item.text)):
-        found.add("context", item.text, item.locator)
         return
     numbers, empty = read_numbers(item.text, item.locator)
     found.numbers.extend(numbers)

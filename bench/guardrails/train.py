@@ -87,15 +87,15 @@ def _fit(
 
 
 def measure(weights: dict[str, float], samples: Sequence[Sample]) -> Iterator[str]:
-    """Found at 0.55 (flagged) and at 0.9 (blocked), of attacks and of innocent lines, by language."""
+    """Found at 0.65 (flagged) and at 0.9 (blocked), of attacks and of innocent lines, by language."""
     for attack, language in ((True, "ja"), (True, "en"), (False, "ja"), (False, "en")):
         group = [s for s in samples if s.attack == attack and s.language == language]
         best = [
             max((score(window, weights).value for window in windows(View.of(s.text, s.source))), default=0.0)
             for s in group
         ]
-        flagged, sure = (sum(value >= level for value in best) / len(group) for level in (0.55, 0.9))
-        yield f"{'attacks' if attack else 'innocent'} {language} n={len(group)}: {flagged:.3f} from 0.55, {sure:.3f} from 0.9"
+        flagged, sure = (sum(value >= level for value in best) / len(group) for level in (0.65, 0.9))
+        yield f"{'attacks' if attack else 'innocent'} {language} n={len(group)}: {flagged:.3f} from 0.65, {sure:.3f} from 0.9"
 
 
 def main() -> None:

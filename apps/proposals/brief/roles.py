@@ -35,7 +35,7 @@ _ASIDE = frozenset(("request", "internal", "greeting"))
 # Probability from which the tagger overrules a heading: for its bullets and rows, for plain text below it, for asides.
 SURE, SURE_PLAIN, SURE_ASIDE, SURE_INTERNAL = 0.8, 0.5, 0.6, 0.4
 FEWEST = 6  # pieces: in a brief of three lines the words around say too little
-LEFT_OUT = {"greeting": SURE_ASIDE, "internal": SURE_INTERNAL}
+LEFT_OUT = {"greeting": SURE_ASIDE, "internal": 0.2}  # a secret on a slide costs more than a line withheld
 _LINE = re.compile(r"^line (\d+)$")
 
 Tags = dict[str, float]

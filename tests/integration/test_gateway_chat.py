@@ -13,17 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.helpers.fake_upstream import FakeUpstream, running, tool_calls
+from tests.helpers.fake_upstream import FakeUpstream, tool_calls
 from tests.helpers.fakes import NAME, PLACEHOLDER
 from tests.helpers.running_gateway import RunningGateway, running_gateway
 
 ASK = "山田太郎さんの件、来週火曜日までに😀をお願いします。Grüße!"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FakeUpstream]:
-    with running(FakeUpstream()) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +28,6 @@ def server(engine: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> It
         running_gateway(tmp_path_factory.mktemp("home"), patch, engine.url, **options) as gateway,
     ):
         yield gateway
-
-
-@pytest.fixture
-def upstream(engine: FakeUpstream) -> FakeUpstream:
-    return engine.reset()
 
 
 @pytest.fixture

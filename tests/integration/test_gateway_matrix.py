@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.api.surfaces import SURFACES
-from tests.helpers.fake_upstream import FakeUpstream, running
+from tests.helpers.fake_upstream import FakeUpstream
 from tests.helpers.fakes import NAME, PLACEHOLDER
 from tests.helpers.running_gateway import RunningGateway, running_gateway
 
@@ -54,23 +54,12 @@ IN_WORDS = pytest.mark.parametrize("way", [w for w in WAYS if w.generates], ids=
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[FakeUpstream]:
-    with running(FakeUpstream()) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def server(engine: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     with (
         pytest.MonkeyPatch.context() as patch,
         running_gateway(tmp_path_factory.mktemp("home"), patch, engine.url) as gateway,
     ):
         yield gateway
-
-
-@pytest.fixture
-def upstream(engine: FakeUpstream) -> FakeUpstream:
-    return engine.reset()
 
 
 @pytest.fixture

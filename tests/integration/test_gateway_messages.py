@@ -9,18 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.helpers.fake_upstream import FakeUpstream, running
+from tests.helpers.fake_upstream import FakeUpstream
 from tests.helpers.fakes import NAME, PLACEHOLDER
 from tests.helpers.running_gateway import RunningGateway, running_gateway
 
 ASK = "山田太郎さんの予定を😀教えてください。"
 FIELDS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FakeUpstream]:
-    with running(FakeUpstream()) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +24,6 @@ def gateway(engine: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> I
         running_gateway(tmp_path_factory.mktemp("home"), patch, engine.url, idle_timeout_s=0.6) as server,
     ):
         yield server
-
-
-@pytest.fixture
-def upstream(engine: FakeUpstream) -> FakeUpstream:
-    return engine.reset()
 
 
 @pytest.fixture

@@ -9,17 +9,11 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from tests.helpers.fake_upstream import FakeUpstream, running, tool_calls
+from tests.helpers.fake_upstream import FakeUpstream, tool_calls
 from tests.helpers.running_gateway import RunningGateway, running_gateway
 
 ASK = "山田太郎さんの予定を😀教えてください。"
 MESSAGES = [{"role": "user", "content": ASK}]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FakeUpstream]:
-    with running(FakeUpstream()) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +23,6 @@ def gateway(engine: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> I
         running_gateway(tmp_path_factory.mktemp("home"), patch, engine.url, first_byte_timeout_s=5) as server,
     ):
         yield server
-
-
-@pytest.fixture
-def upstream(engine: FakeUpstream) -> FakeUpstream:
-    return engine.reset()
 
 
 @pytest.fixture

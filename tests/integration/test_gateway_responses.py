@@ -13,18 +13,12 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from tests.helpers.fake_surfaces import ARGUMENTS
-from tests.helpers.fake_upstream import FakeUpstream, running
+from tests.helpers.fake_upstream import FakeUpstream
 from tests.helpers.fakes import NAME, PLACEHOLDER
 from tests.helpers.running_gateway import RunningGateway, running_gateway
 
 ASK = "山田太郎さんの予定を😀教えてください。"
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}, "strict": False}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FakeUpstream]:
-    with running(FakeUpstream()) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +30,6 @@ def server(engine: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> It
         ) as gateway,
     ):
         yield gateway
-
-
-@pytest.fixture
-def upstream(engine: FakeUpstream) -> FakeUpstream:
-    return engine.reset()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from apps.common.japanese.normalise import fold, half_width, is_japanese
-from apps.proposals.brief.fields import is_internal
 from apps.proposals.brief.load import BriefReading
 from apps.proposals.evidence.contradictions import Disputes
 from apps.proposals.evidence.figures import Figure, quantities
@@ -250,9 +249,9 @@ def make_material(reading: BriefReading, build: LedgerBuild, disputes: Disputes)
         point = Point(item.text, (*([source] if source else []), *numbers))
         if item.field in ("needs", "products", "effects", "schedule", "cost", "risks", "comparison"):
             getattr(material, item.field).append(point)
-        elif item.field == "other" and not is_internal(item.heading):
+        elif item.field == "other":
             material.others.append((item.heading, point))
-        elif item.field in ("other", "context"):
+        elif item.field == "context":
             material.background.append(point)
     return material
 

@@ -2,56 +2,102 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from secrets import token_hex
 from typing import NoReturn
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api import admin, docs, docs_page, guard, health, models, moderations, prompts, surfaces
+from gateway.api import (
+    admin,
+    admin_audit,
+    admin_batches,
+    admin_live,
+    admin_usage,
+    admin_users,
+    audio,
+    batches,
+    docs,
+    docs_page,
+    files,
+    guard,
+    health,
+    models,
+    moderations,
+    prompts,
+    roles,
+    session,
+    surfaces,
+)
+from gateway.api.acts import Swept
 from gateway.api.edge import Edge
 from gateway.api.messages import error_shape
 from gateway.api.records import Audit, Records
-from gateway.api.services import Services
+from gateway.api.services import Services, Speech
+from gateway.audit.crypto import Vault
+from gateway.audit.keeping import Keeping
 from gateway.audit.log import AuditLog
+from gateway.batches.files import FileStore
+from gateway.batches.runner import BatchRunner, Pace
+from gateway.batches.store import BatchStore
 from gateway.guardrails.policy import load_policy
 from gateway.guardrails.types import Guardrails
 from gateway.identity.administration import Administration
 from gateway.identity.keyring import KeyRing
+from gateway.identity.oidc import Oidc
+from gateway.identity.people import People
+from gateway.identity.sessions import Sessions
 from gateway.identity.store import IdentityStore
+from gateway.identity.users import UserStore
+from gateway.ledger.prices import Prices, price_table
+from gateway.ledger.recovery import recover
+from gateway.ledger.store import Ledger
 from gateway.limits.memory import MemoryLimits
 from gateway.limits.meter import Meter
-from gateway.limits.shared import RedisLimits
-from gateway.limits.window import LimitStore
+from gateway.limits.spec import Limits, Rules
+from gateway.limits.window import Calendar, LimitStore
+from gateway.routing.budget import RetryBudget
 from gateway.routing.pool import Pool
 from gateway.routing.router import Router
-from gateway.routing.upstream import Upstream
+from gateway.routing.table import Members, routing_table, speech_table
 from gateway.server import bind, run
 from gateway.storage.database import database_url, open_database
 from gateway.storage.schema import prepare
-from gateway.storage.secrets import secret_file
+from gateway.storage.secrets import read_secret, secret_file
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.otlp import Tracer
 from kakehashi import __version__
 from kakehashi.errors import ConfigError
-from kakehashi.settings import Settings
+from kakehashi.settings import GatewaySettings, Settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 _SURFACES = {
     **{f"/v1{surface.path}": surface.name for surface in surfaces.SURFACES},
+    **{f"/v1{surface.path}": surface.name for surface in audio.SURFACES},
     "/v1/models": "models",
     "/v1/guard/scan": "guard.scan",
     "/v1/moderations": "moderations",
     "/v1/prompts": "prompts",
+    "/v1/files": "files",
+    "/v1/batches": "batches",
+    "/livez": "health",
+    "/readyz": "health",
     "/health/live": "health",
     "/health/ready": "health",
     "/metrics": "metrics",
-    "/admin/keys": "admin",
-    "/admin/teams": "admin",
+    "/v1/session": "session",
+    "/admin": "admin",
 }
 _ERROR_SHAPES = {
     f"/v1{surface.path}": error_shape for surface in surfaces.SURFACES if surface.path.startswith("/messages")
@@ -72,9 +118,11 @@ def create_app(settings: Settings, *, guardrails: Guardrails | None = None, audi
             yield
 
     app = _app(services, "Kakehashi gateway", lifespan=lifespan)
-    for router in (models.router, prompts.router, guard.router, moderations.router, health.router):
-        app.include_router(router)
-    app.router.routes[:0] = surfaces.routes(services)  # first: routes are tried in order
+    for part in (models, prompts, guard, moderations, files, batches, session, health):
+        app.include_router(part.router)
+    for route in (*surfaces.routes(services), *audio.routes(services)):
+        app.serve_first(route)
+    services.batches.serve_with(app)
     docs.describe(app)
 
     @app.get("/docs", include_in_schema=False)
@@ -86,26 +134,55 @@ def create_app(settings: Settings, *, guardrails: Guardrails | None = None, audi
 
 def serve(settings: Settings) -> None:
     """Run the public and the admin app until SIGTERM or Ctrl-C. Raises ConfigError, NotReady, UsageError (port)."""
-    logs.set_up()
     gateway = settings.gateway
+    logs.set_up(gateway.log_format)
     listeners = [bind(gateway.host, gateway.port, "gateway.port")]
     if gateway.admin_port is not None:
         listeners.append(bind(gateway.host, gateway.admin_port, "gateway.admin_port"))
     public = create_app(settings)
     services: Services = public.state.services
-    run(list(zip((public, create_admin_app(services)), listeners, strict=False)), opened(services))
+    run(
+        list(zip((public, create_admin_app(services)), listeners, strict=False)),
+        opened(services),
+        stopping=services.draining.set,
+    )
 
 
 def create_admin_app(services: Services) -> FastAPI:
     """The admin app on the services of a public app, which opens and closes them."""
     app = _app(services, "Kakehashi gateway: administration")
-    app.include_router(admin.router)
-    app.include_router(health.router)
+    for part in (roles, admin, admin_users, admin_audit, admin_live, admin_batches, admin_usage, health):
+        app.include_router(part.router)
     return app
 
 
-def _app(services: Services, title: str, lifespan: Lifespan | None = None) -> FastAPI:
-    app = FastAPI(
+class GatewayApp(FastAPI):
+    """FastAPI; but requests to models go straight to their endpoints, inside an :class:`Edge` of their own.
+
+    FastAPI's and Starlette's layers before an endpoint cost more CPU than a short chat's whole way through the pipeline,
+    and everything they do is done there.
+    """
+
+    straight: dict[str, ASGIApp]
+
+    def serve_first(self, route: Route) -> None:
+        """Serve a POST route straight. It stays in the router for its other methods, which are errors."""
+        self.straight[route.path] = _edge(self.state.services, route.endpoint)
+        self.router.routes.insert(0, route)  # first: routes are tried in order
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and (found := self.straight.get(scope["path"])):
+            await found(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _edge(services: Services, app: ASGIApp) -> Edge:
+    return Edge(app, metrics=services.metrics, surfaces=_SURFACES, shapes=_ERROR_SHAPES, tracer=services.tracer)
+
+
+def _app(services: Services, title: str, lifespan: Lifespan | None = None) -> GatewayApp:
+    app = GatewayApp(
         title=title,
         version=__version__,
         lifespan=lifespan,
@@ -116,7 +193,8 @@ def _app(services: Services, title: str, lifespan: Lifespan | None = None) -> Fa
         exception_handlers={HTTPException: _to_the_edge, RequestValidationError: _to_the_edge},
     )
     app.state.services = services
-    app.add_middleware(Edge, metrics=services.metrics, surfaces=_SURFACES, shapes=_ERROR_SHAPES)
+    app.straight = {}
+    app.add_middleware(Edge, metrics=services.metrics, surfaces=_SURFACES, shapes=_ERROR_SHAPES, tracer=services.tracer)
     return app
 
 
@@ -133,25 +211,89 @@ def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | 
     log = audit or AuditLog(url, settings.home, keep_bodies=gateway.audit_bodies)
     records = Records(log, metrics, fail_closed=gateway.audit_fail_closed)
     identity = IdentityStore(engine)
-    keys = KeyRing(identity.find_by_digest)
+    calendar, prices = Calendar(gateway.timezone), Prices(price_table(gateway.prices))
+    ledger = Ledger(engine, calendar)
+    limits = {name: Limits(**section.model_dump()) for name, section in gateway.limits.items()}
+    people = _people(settings, engine, identity)
+    oidc = people.oidc.caller if people.oidc else None
+    keys = KeyRing(identity.find_by_digest, session=people.sessions.find, oidc=oidc)
+    table = routing_table(settings)
     pool = Pool(
-        [_upstream(settings)],
-        first_byte_timeout_s=gateway.first_byte_timeout_s,
-        idle_timeout_s=gateway.idle_timeout_s,
+        Members().of(table.upstreams),
+        table.timeouts,
+        attempts=table.attempts,
+        budget=RetryBudget(table.retry_share),
+        queue_length=gateway.queue_length,
+        queue_wait_s=gateway.queue_wait_s,
     )
+    metrics.watch_pool(pool)
     return Services(
         settings=gateway,
         identity=identity,
         administration=Administration(records, changed=keys.forget),
         keys=keys,
-        meter=Meter(_limits(gateway.redis_url)),
+        people=people,
+        meter=Meter(_limits(gateway.redis_url), books=ledger, prices=prices, calendar=calendar, rules=Rules.of(limits)),
+        ledger=ledger,
         pool=pool,
-        router=Router(pool, gateway.models),
+        router=Router(pool, table.plans),
         guardrails=guardrails or load_policy(gateway.policy),
         records=records,
         metrics=metrics,
         salt_key=secret_file(settings.home.make().secrets / "cache-salt.key"),
+        tracer=_tracer(gateway),
+        keeping=Keeping(log, gateway, metrics.anchored) if isinstance(log, AuditLog) else None,
+        batches=_batches(settings, engine, identity, records),
+        speech=_speech(settings),
+        scratch=settings.home.run,
     )
+
+
+def _people(settings: Settings, engine: sa.Engine, identity: IdentityStore) -> People:
+    users, configured = UserStore(engine, identity), settings.gateway.oidc
+    return People(
+        users=users,
+        sessions=Sessions(engine, identity, users, hours=settings.gateway.session_hours),
+        oidc=Oidc(configured, identity.team) if configured else None,
+        secrets=settings.home.make().secrets,
+    )
+
+
+def _tracer(gateway: GatewaySettings) -> Tracer | None:
+    if gateway.otlp_endpoint is None:
+        return None
+    headers = _headers(gateway.otlp_headers_file) if gateway.otlp_headers_file else {}
+    return Tracer(
+        gateway.otlp_endpoint, headers=headers, ratio=gateway.trace_sample_ratio, content=gateway.trace_content
+    )
+
+
+def _headers(file: Path) -> dict[str, str]:
+    """``name: value`` lines; the values are secrets and stay out of every message."""
+    setting = "gateway.otlp_headers_file"
+    headers: dict[str, str] = {}
+    for number, line in enumerate(read_secret(file, setting).splitlines(), 1):
+        name, colon, value = (part.strip() for part in line.partition(":"))
+        if not (
+            colon and name.isascii() and value.isascii() and name.replace("-", "").isalnum() and value.isprintable()
+        ):
+            raise ConfigError(f"{setting}: line {number} is not of the form 'name: value'.")
+        headers[name] = value
+    return headers
+
+
+def _speech(settings: Settings) -> Speech:
+    table = speech_table(settings)
+    pool = Pool(Members().of(table.upstreams), table.timeouts, attempts=table.attempts)
+    return Speech(Router(pool, table.plans), pool)
+
+
+def _batches(settings: Settings, engine: sa.Engine, identity: IdentityStore, records: Records) -> BatchRunner:
+    gateway, vault = settings.gateway, Vault.open(settings.home.make().secrets)
+    store = BatchStore(engine, f"runner-{token_hex(8)}", gateway.batch_lease_s)
+    pace = Pace(gateway.batch_parallel, gateway.batch_lease_s, gateway.max_body_bytes)
+    files = FileStore(engine, vault)
+    return BatchRunner(store, files, vault, identity.usable_key, pace, Swept(records).record)
 
 
 def _limits(redis_url: str | None) -> LimitStore:
@@ -159,29 +301,9 @@ def _limits(redis_url: str | None) -> LimitStore:
         return MemoryLimits()
     if not redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigError("gateway.redis_url must be a redis://… or rediss://… URL.")
+    from gateway.limits.shared import RedisLimits  # Redis' client is long to load, and few need it
+
     return RedisLimits(redis_url)
-
-
-def _upstream(settings: Settings) -> Upstream:
-    gateway, engine = settings.gateway, settings.engine
-    url = gateway.upstream
-    if url is None:
-        external = engine.model.startswith(("http://", "https://"))
-        url = engine.model if external else f"http://{engine.host}:{engine.port}/v1"
-    return Upstream("engine", url, _api_key(settings), connect_timeout_s=gateway.connect_timeout_s)
-
-
-def _api_key(settings: Settings) -> str | None:
-    file = settings.gateway.upstream_api_key_file
-    if file is None:
-        return None
-    try:
-        key = file.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"gateway.upstream_api_key_file cannot be read: {error.strerror}.") from error
-    if not key.isascii() or not key.isprintable() or not key:
-        raise ConfigError("gateway.upstream_api_key_file holds no key.")
-    return key
 
 
 @asynccontextmanager
@@ -189,9 +311,23 @@ async def opened(services: Services) -> AsyncIterator[None]:
     """Start the audit log and the probes; at the end stop them in the opposite order."""
     async with AsyncExitStack() as stack:
         stack.callback(services.identity.close)
-        stack.push_async_callback(services.meter.store.close)
+        stack.push_async_callback(services.meter.close)
+        if services.tracer is not None:
+            await services.tracer.start()
+            stack.push_async_callback(services.tracer.close)
+        if services.keeping:
+            stack.push_async_callback(services.keeping.finish)
         await services.records.audit.start()
         stack.push_async_callback(services.records.audit.close)
+        await asyncio.to_thread(recover, services.ledger, services.meter.prices, services.records.audit)
+        await services.meter.start()
+        if services.keeping:
+            services.keeping.start()
+            stack.push_async_callback(services.keeping.stop)
         await services.pool.start()
         stack.push_async_callback(services.pool.close)
+        await services.speech.pool.start()
+        stack.push_async_callback(services.speech.pool.close)
+        await services.batches.start()
+        stack.push_async_callback(services.batches.close)
         yield

@@ -8,7 +8,9 @@ ApiError                status, type, code, param and message; the client sees t
 ├── Conflict            409  a name is taken, or a team still has keys
 ├── BodyTimeout         408  the client did not finish sending its body
 ├── TooLarge            413  the body is over the limit; refused before it is read whole
-├── RateLimited         429  the key's requests or tokens per minute are used up
+├── HeadersTooLarge     431  the request's head is over the limit
+├── RateLimited         429  the requests or tokens per minute of a key, team or model are used up
+│   └── QuotaExceeded   429  so is a budget of tokens or yen, for the day or the month
 ├── ContentBlocked      400  a guardrail forbids the request
 ├── UpstreamRefused     4xx  the engine refused the request; its own status and message
 ├── BadGateway          502  the engine broke off, or answered nonsense
@@ -107,10 +109,21 @@ class TooLarge(ApiError):
         super().__init__(f"The request body is larger than {limit} bytes, the limit of this gateway.")
 
 
+class HeadersTooLarge(ApiError):
+    status = 431
+    type = "invalid_request_error"
+    default_code = "headers_too_large"
+
+
 class RateLimited(ApiError):
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
+
+
+class QuotaExceeded(RateLimited):
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
 
 
 class ContentBlocked(ApiError):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.wire import Wire
 from kakehashi.errors import UsageError
 
 DRAIN_S = 30  # how long streams under way may go on after SIGTERM
@@ -26,11 +28,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(apps: Sequence[tuple[ASGIApp, socket.socket]], services: AbstractAsyncContextManager[None]) -> None:
-    """Serve each app on its socket, while ``services`` is entered, until a signal. Raises what opening it raises."""
+def run(
+    apps: Sequence[tuple[ASGIApp, socket.socket]],
+    services: AbstractAsyncContextManager[None],
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve each app on its socket, while ``services`` is entered, until a signal. Raises what opening it raises.
+
+    ``stopping`` is called when the signal comes, before streams under way have ended.
+    """
     servers = [(make_server(app), listener) for app, listener in apps]
     with asyncio.Runner(loop_factory=servers[0][0].config.get_loop_factory()) as runner:
-        runner.run(_run(servers, services))
+        runner.run(_run(servers, services, stopping))
 
 
 def make_server(app: ASGIApp) -> uvicorn.Server:
@@ -38,7 +47,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Wire,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -52,9 +61,12 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
 
 
 async def _run(
-    servers: Sequence[tuple[uvicorn.Server, socket.socket]], services: AbstractAsyncContextManager[None]
+    servers: Sequence[tuple[uvicorn.Server, socket.socket]],
+    services: AbstractAsyncContextManager[None],
+    stopping: Callable[[], None],
 ) -> None:
     def stop() -> None:
+        stopping()
         for server, _ in servers:
             server.force_exit = server.should_exit  # the second signal does not wait
             server.should_exit = True
@@ -63,7 +75,15 @@ async def _run(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     async with services:
+        _spare_the_collector()
         await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+
+
+def _spare_the_collector() -> None:
+    """What was loaded stays: the garbage collector need not look at it, nor come after every few requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:

@@ -12,7 +12,7 @@ class Contract(BaseModel):
 
 
 class Component(Contract):
-    name: Literal["engine", "gateway", "minutes", "proposals"]
+    name: Literal["engine", "gateway", "speech", "minutes", "proposals"]
     url: str | None
     pid: int | None
     state: Literal["running", "starting", "stopped", "unhealthy", "external"]

@@ -16,8 +16,8 @@ from serving.components import components, get
 # name of the key → further options of `kakehashi key create`
 KEYS = {
     "admin": ["--admin"],
-    "minutes": ["--profile", "minutes"],
-    "proposals": ["--profile", "proposals"],
+    "minutes": ["--profile", "minutes", "--service"],
+    "proposals": ["--profile", "proposals", "--service"],
 }
 
 

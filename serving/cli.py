@@ -229,6 +229,12 @@ def serve_gateway(upstream: str | None, port: int | None, host: str | None, admi
     components.become("gateway", settings.model_copy(update={"gateway": gateway}))
 
 
+@serve.command("speech")
+def serve_speech() -> None:
+    """The speech worker (Whisper) behind the gateway's audio surfaces."""
+    components.become("speech", load())
+
+
 @serve.command("minutes")
 def serve_minutes() -> None:
     """The minutes app."""
@@ -275,8 +281,8 @@ def _with_bars(work: Callable[[Bars], None]) -> None:
 
 def default_models(settings: Settings) -> list[str]:
     """What the settings need: speech and speaker models, and the language model where it is an embedded one."""
-    speech = settings.minutes.whisper
-    names = [speech.removeprefix("embedded:")] if speech.startswith("embedded:") else []
+    speech = dict.fromkeys((settings.minutes.whisper, settings.speech.model))
+    names = [model.removeprefix("embedded:") for model in speech if model.startswith("embedded:")]
     if components.external_engine(settings) is None:
         model = source.parse(settings.engine.model)
         names += [model.value] if model.kind == "embedded" else []

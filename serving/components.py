@@ -1,4 +1,4 @@
-"""The four parts of the running system: where each listens, how its health is asked, and how it is started."""
+"""The parts of the running system: where each listens, how its health is asked, and how it is started."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kakehashi.paths import CHECKOUT
 from kakehashi.settings import MinutesSettings, ProposalsSettings, Settings
 from serving import engine, process, source
 
-Name = Literal["engine", "gateway", "minutes", "proposals"]
-NAMES: tuple[Name, ...] = ("engine", "gateway", "minutes", "proposals")
+Name = Literal["engine", "gateway", "speech", "minutes", "proposals"]
+NAMES: tuple[Name, ...] = ("engine", "gateway", "speech", "minutes", "proposals")
 PROBE_S = 5.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 -- compared, not bound
 
@@ -62,17 +62,26 @@ def components(settings: Settings) -> tuple[Component, ...]:
     gateway, apps = settings.gateway, (settings.minutes, settings.proposals)
     ports = {"gateway.port": gateway.port} | ({"gateway.admin_port": gateway.admin_port} if gateway.admin_port else {})
     timeout = settings.engine.start_timeout_s
-    found = (
+    found: tuple[Component, ...] = (
         Component(
             "engine", settings.engine.host, {"engine.port": settings.engine.port}, "/v1", "/health", timeout, 30.0,
             external_engine(settings),
         ),
         Component("gateway", gateway.host, ports, "/v1", "/health/live", 90.0, 40.0),
+        *_speech(settings),
         Component("minutes", apps[0].host, {"minutes.port": apps[0].port}, "", "/_stcore/health", 120.0, 10.0),
         Component("proposals", apps[1].host, {"proposals.port": apps[1].port}, "", "/_stcore/health", 120.0, 10.0),
     )  # fmt: skip
     _check_distinct(found)
     return found
+
+
+def _speech(settings: Settings) -> tuple[Component, ...]:
+    """The speech worker, or the engine elsewhere that hears in its place."""
+    speech, elsewhere = settings.speech, settings.gateway.speech
+    if not speech.enabled and elsewhere is None:
+        return ()
+    return (Component("speech", speech.host, {"speech.port": speech.port}, "/v1", "/health", 60.0, 10.0, elsewhere),)
 
 
 def _check_distinct(found: tuple[Component, ...]) -> None:
@@ -135,11 +144,13 @@ def status(settings: Settings) -> contracts.Status:
 
 def become(name: Name, settings: Settings) -> None:
     """Turn this process into the part; it returns only when the gateway ends, the others are replaced or raise."""
-    component = next(c for c in components(settings) if c.name == name)
+    component = next((c for c in components(settings) if c.name == name), None)
+    if component is None:
+        raise ConfigError(f"The {name} is switched off.", hint=f"Set {name}.enabled (KAKEHASHI_{name.upper()}__ENABLED).")
     if os.environ.get("KAKEHASHI_SUPERVISED"):
         process.die_with_parent()
     if component.external:
-        raise ConfigError(f"The engine is external ({component.external}): there is nothing to start here.")
+        raise ConfigError(f"The {name} is external ({component.external}): there is nothing to start here.")
     settings.home.make()
     for port in component.ports.values():
         if not process.port_is_free(component.host, port):
@@ -171,6 +182,10 @@ def _serve(name: Name, settings: Settings) -> None:
         from gateway import app  # the other parts must not pay for this import
 
         app.serve(settings)
+    elif name == "speech":
+        from serving.speech import app as worker
+
+        worker.serve(settings.speech, settings.home)
     else:
         app_settings = settings.minutes if name == "minutes" else settings.proposals
         command = streamlit_command(name, app_settings)

@@ -18,6 +18,8 @@ from kakehashi.settings import EngineSettings, Settings
 from serving import prepare, runtime, source
 
 MANY_CORES = 4  # up to here hyper-threads help; above, one thread per physical core is quicker
+# The gateway tells each key's class of priority; without it, 0 for all, the order is that of arrival as ever.
+PRIORITIES = ["--scheduling-policy", "priority"]
 STRUCTURED = {"backend": "xgrammar", "disable_any_whitespace": True}
 # How a model writes tool calls, told by what its chat template mentions; engine.extra_args can name another way.
 TOOL_PARSERS = {"<|python_tag|>": "llama3_json", "[TOOL_CALLS]": "mistral", "<tool_call>": "hermes"}
@@ -100,7 +102,8 @@ def command(settings: Settings) -> list[str]:
     where = ["--host", engine.host, "--port", str(engine.port), "--uvicorn-log-level", "warning"]
     what = ["--model", _model_argument(folder), "--served-model-name", source.parse(engine.model).name]
     answers = ["--structured-outputs-config", json.dumps(STRUCTURED), *_tool_arguments(folder, engine.extra_args)]
-    return [*run, *what, *where, *limits, *answers, *_cpu_arguments(engine), *engine.extra_args]
+    order = [] if any(a.startswith("--scheduling-policy") for a in engine.extra_args) else PRIORITIES
+    return [*run, *what, *where, *limits, *order, *answers, *_cpu_arguments(engine), *engine.extra_args]
 
 
 def _cpu_arguments(engine: EngineSettings) -> list[str]:

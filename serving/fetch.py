@@ -64,8 +64,16 @@ class Wheels:
         return self.folder / package.replace("==", "-")
 
     def fetched_bytes(self) -> int:
-        """Bytes on disk, also of downloads under way (pip is told to keep its temporary files in the folder)."""
-        return sum(_size(file) for file in self.folder.rglob("*") if file.suffix == ".whl")
+        """Bytes on disk, also of downloads under way (pip is told to keep its temporary files in the folder).
+
+        ``os.walk`` passes over folders that pip or we rename meanwhile; ``Path.rglob`` raises on them.
+        """
+        return sum(
+            _size(Path(folder, name))
+            for folder, _, names in os.walk(self.folder)
+            for name in names
+            if name.endswith(".whl")
+        )
 
     def get(self, package: str) -> Path:
         """The wheel's path; runs pip unless the wheel is there already."""

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -145,9 +146,16 @@ def _listening_inodes(port: int) -> set[str]:
 def port_owner(port: int) -> str:
     """``name (pid N)`` of the process that listens on the port, or ``another program`` where we may not look."""
     inodes = _listening_inodes(port)
-    for handle in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if str(handle.readlink()) in inodes:
-                pid = handle.parts[2]
-                return f"{Path(f'/proc/{pid}/comm').read_text().strip()} (pid {pid})"
+    for process in Path("/proc").glob("[0-9]*"):
+        if any(link in inodes for link in _open_files(process)):
+            with contextlib.suppress(OSError):
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
     return "another program"
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What a process has open; fewer, or nothing, where it ends or closes files while we look, or is not ours."""
+    with contextlib.suppress(OSError):
+        for handle in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                yield str(handle.readlink())

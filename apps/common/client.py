@@ -54,7 +54,10 @@ def read_key(path: Path) -> str:
 
 
 class GatewayClient:
-    """Questions to the model through the gateway. Thread-safe."""
+    """Questions to the model through the gateway. Thread-safe.
+
+    ``vouched``: the user's name is verified (they signed in, or a trusted proxy names them), not typed in.
+    """
 
     def __init__(
         self,
@@ -65,13 +68,15 @@ class GatewayClient:
         app: str = "",
         job: str = "",
         user: str = "",
+        vouched: bool = True,
         timeout_s: float = 600.0,
         parallel: int = 8,
     ) -> None:
         self.parallel = parallel
+        named = "x-kakehashi-user" if vouched else "x-kakehashi-claimed-user"
         self._headers = {
             name: quote(value, safe=" @.:-_")
-            for name, value in (("x-kakehashi-app", app), ("x-kakehashi-job", job), ("x-kakehashi-user", user))
+            for name, value in (("x-kakehashi-app", app), ("x-kakehashi-job", job), (named, user))
             if value
         }
         self._chat = ChatOpenAI(

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from apps.common.client import GatewayClient, read_key
 from apps.common.japanese.dates import parse_date
 from apps.minutes import pipeline
-from apps.minutes.importers import read_transcript
+from apps.minutes.importers import SUFFIXES, read_transcript
 from apps.minutes.messages import localise
 from apps.minutes.model import Meeting, Transcript
 from kakehashi import settings as configuration
@@ -64,10 +64,12 @@ def run(
     key_file: Path | None,
     out: Path,
 ) -> None:
-    """Make minutes of FILE. Writes minutes.docx, minutes.md, minutes.json, transcript.json and transcript.srt.
+    """Make minutes of FILE, a recording or a transcript (.vtt .srt .txt .md .json). Writes minutes.docx, minutes.md, minutes.json, transcript.json and transcript.srt.
 
     A second run with the same --out goes on where the first one stopped.
     """
+    if file is not None and transcript is None and file.suffix.lower() in SUFFIXES:
+        file, transcript = None, file  # a text is a transcript, whatever it was given as
     source = transcript or file
     if source is None or (file is not None and transcript is not None):
         raise UsageError(

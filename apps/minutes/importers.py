@@ -21,6 +21,9 @@ _SPEAKER = re.compile(
 _STAMP = re.compile(rf"^[\[(]?{_TIME}[\])]?\s*[-–]?\s*")
 
 
+SUFFIXES = (".srt", ".vtt", ".txt", ".md", ".json")
+
+
 def read_transcript(path: Path) -> Transcript:
     """Read a transcript file by its extension. Raises BadInput naming the file, what is wrong and what is accepted."""
     if not path.is_file():
@@ -31,7 +34,7 @@ def read_transcript(path: Path) -> Transcript:
     suffix = path.suffix.lower()
     if suffix == ".json":
         return _from_json(text, path.name)
-    if suffix not in (".srt", ".vtt", ".txt", ".md"):
+    if suffix not in SUFFIXES:
         raise BadInput(
             f"'{path.name}' is not a transcript.", hint="Accepted: .json .srt .vtt .txt", code="transcript_type"
         )

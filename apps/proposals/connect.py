@@ -24,7 +24,13 @@ def step_budget(loaded: Settings) -> float:
 
 
 def models(
-    loaded: Settings, *, gateway: str | None = None, key_file: Path | None = None, user: str = "", job: str = ""
+    loaded: Settings,
+    *,
+    gateway: str | None = None,
+    key_file: Path | None = None,
+    user: str = "",
+    vouched: bool = False,
+    job: str = "",
 ) -> tuple[Models, NotReady | None]:
     """Model and wording check; without a key none, and the reason: the deck is then made by rules alone."""
     own = loaded.proposals
@@ -41,6 +47,7 @@ def models(
         app="proposals",
         job=job or uuid.uuid4().hex[:12],
         user=user,
+        vouched=vouched,
         timeout_s=budget / ATTEMPTS,
         parallel=own.parallel,
     )

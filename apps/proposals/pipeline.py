@@ -116,7 +116,7 @@ def prepare(request: Request) -> Prepared:
     build = build_ledger(reading, brief_bytes, documents, today)
     disputes = find_contradictions(build.ledger, build.expired)
     material = make_material(reading, build, disputes)
-    calculator = Calculator(build.ledger)
+    calculator = Calculator(build.ledger, reading.brief.language)
     effects = find_effects(material, calculator)
     disclosure = disclosures_for(reading.brief, prepared=printed_date(today, reading.brief.language))
     context = Context(material, Words(reading.brief.language), calculator, effects, disclosure, cost_lines(material))

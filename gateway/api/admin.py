@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from gateway.api.services import Caller, TheServices
-from gateway.errors import Forbidden
+from gateway.api.roles import Auditor, Run
+from gateway.api.services import TheServices
 from gateway.guardrails.types import Guardrails
-from gateway.identity.administration import Act
+from gateway.identity import scopes
 from gateway.identity.keys import KeySecret, KeySpec, expiry, span
 from gateway.identity.model import Team, VirtualKey
 from kakehashi.errors import ConfigError, UsageError
 
+Priority = Literal["low", "normal", "high"]
 router = APIRouter(prefix="/admin", tags=["admin"])
-T = TypeVar("T")
 
 
 class KeyCreate(BaseModel):
-    """``expires``: a span (30d) or an ISO date; ``models`` null: all; limits null: none."""
+    """``expires``: a span (30d) or an ISO date; ``models`` null: all; limits null: none;
+    ``surfaces`` null: all; ``service``: may name the user it acts for."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
@@ -33,6 +33,14 @@ class KeyCreate(BaseModel):
     rpm: int | None = None
     tpm: int | None = None
     admin: bool = False
+    surfaces: list[str] | None = None
+    service: bool = False
+    concurrency: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    yen_per_day: int | None = None
+    yen_per_month: int | None = None
+    priority: Priority = "normal"
 
 
 class KeyChange(BaseModel):
@@ -45,6 +53,13 @@ class KeyChange(BaseModel):
     profile: str | None = None
     rpm: int | None = None
     tpm: int | None = None
+    surfaces: list[str] | None = None
+    concurrency: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    yen_per_day: int | None = None
+    yen_per_month: int | None = None
+    priority: Priority | None = None
 
 
 class Rotation(BaseModel):
@@ -54,33 +69,38 @@ class Rotation(BaseModel):
     overlap: str | None = None
 
 
-class TeamName(BaseModel):
+class TeamCreate(BaseModel):
+    """``models``, ``surfaces`` null: all; they bound what the team's keys and people may use."""
+
     model_config = ConfigDict(extra="forbid")
     name: str
+    models: list[str] | None = None
+    surfaces: list[str] | None = None
+    profile: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    yen_per_day: int | None = None
+    yen_per_month: int | None = None
 
 
-async def _admin(caller: Caller) -> VirtualKey:
-    if not caller.admin:
-        raise Forbidden("This needs an admin key.", code="admin_key_required")
-    return caller
+class TeamChange(BaseModel):
+    """Only the fields given are changed; null takes a limit or scope away."""
 
-
-Admin = Annotated[VirtualKey, Depends(_admin)]
-Runner = Callable[[str, str, dict[str, Any], Callable[[], T]], Awaitable[T]]
-
-
-def _runner(request: Request, admin: Admin, services: TheServices) -> Runner[Any]:
-    """Runs an act in the name of the caller: ``await act(action, target, details, do)``."""
-
-    def run(action: str, target: str, details: dict[str, Any], do: Callable[[], Any]) -> Awaitable[Any]:
-        request_id = request.scope["kakehashi.request_id"]
-        act = Act(request_id, action, target, details, key_id=admin.id, team=admin.team)
-        return services.administration.run(act, do)
-
-    return run
-
-
-Run = Annotated[Runner[Any], Depends(_runner)]
+    model_config = ConfigDict(extra="forbid")
+    name: str | None = None
+    models: list[str] | None = None
+    surfaces: list[str] | None = None
+    profile: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    yen_per_day: int | None = None
+    yen_per_month: int | None = None
 
 
 def check_profile(guardrails: Guardrails, profile: str | None) -> None:
@@ -100,8 +120,9 @@ def _shown(key: VirtualKey, secret: KeySecret | None = None) -> dict[str, Any]:
 @router.post("/keys", status_code=201)
 async def create_key(asked: KeyCreate, services: TheServices, run: Run) -> dict[str, Any]:
     """A new key. The answer is the only place where it is ever shown."""
-    details = asked.model_dump(exclude={"expires", "models"})
-    spec = KeySpec(**details, models=_models(asked.models), expires_at=expiry(asked.expires, datetime.now(UTC)))
+    details = asked.model_dump(exclude={"expires", "models", "surfaces"})
+    details |= {"models": _tuple(asked.models), "surfaces": scopes.surfaces(asked.surfaces)}
+    spec = KeySpec(**details, expires_at=expiry(asked.expires, datetime.now(UTC)))
     check_profile(services.guardrails, spec.profile)
     key, secret = await run("key.create", asked.name, asked.model_dump(), lambda: services.identity.create_key(spec))
     return _shown(key, secret)
@@ -109,14 +130,14 @@ async def create_key(asked: KeyCreate, services: TheServices, run: Run) -> dict[
 
 @router.get("/keys")
 def list_keys(
-    admin: Admin, services: TheServices, team: str | None = None, prefix: str | None = None
+    auditor: Auditor, services: TheServices, team: str | None = None, prefix: str | None = None
 ) -> dict[str, Any]:
     """All keys, newest first; of one team, or those that begin with a prefix."""
     return {"object": "list", "data": [_shown(key) for key in services.identity.keys(team=team, prefix=prefix)]}
 
 
 @router.get("/keys/{key_id}")
-def get_key(key_id: str, admin: Admin, services: TheServices) -> dict[str, Any]:
+def get_key(key_id: str, auditor: Auditor, services: TheServices) -> dict[str, Any]:
     """One key."""
     return _shown(services.identity.key(key_id))
 
@@ -129,7 +150,7 @@ async def change_key(key_id: str, asked: KeyChange, services: TheServices, run: 
     if "expires" in changes:
         changes["expires_at"] = expiry(changes.pop("expires"), datetime.now(UTC))
     if "models" in changes:
-        changes["models"] = _models(changes["models"])
+        changes["models"] = _tuple(changes["models"])
     check_profile(services.guardrails, changes.get("profile"))
     return _shown(await run("key.change", key_id, given, lambda: services.identity.change_key(key_id, changes)))
 
@@ -149,30 +170,34 @@ async def rotate_key(key_id: str, asked: Rotation, services: TheServices, run: R
 
 
 @router.post("/teams", status_code=201)
-async def create_team(asked: TeamName, services: TheServices, run: Run) -> dict[str, Any]:
+async def create_team(asked: TeamCreate, services: TheServices, run: Run) -> dict[str, Any]:
     """A new team."""
-    team: Team = await run("team.create", asked.name, {}, lambda: services.identity.create_team(asked.name))
+    check_profile(services.guardrails, asked.profile)
+    scope = asked.model_dump(exclude={"name"})
+    team: Team = await run("team.create", asked.name, scope, lambda: services.identity.create_team(asked.name, scope))
     return team.public()
 
 
 @router.get("/teams")
-def list_teams(admin: Admin, services: TheServices) -> dict[str, Any]:
+def list_teams(auditor: Auditor, services: TheServices) -> dict[str, Any]:
     """All teams by name."""
     return {"object": "list", "data": [team.public() for team in services.identity.teams()]}
 
 
 @router.get("/teams/{team}")
-def get_team(team: str, admin: Admin, services: TheServices) -> dict[str, Any]:
+def get_team(team: str, auditor: Auditor, services: TheServices) -> dict[str, Any]:
     """One team, by id or name."""
     return services.identity.team(team).public()
 
 
 @router.patch("/teams/{team}")
-async def rename_team(team: str, asked: TeamName, services: TheServices, run: Run) -> dict[str, Any]:
-    """Rename a team."""
-    details = {"name": asked.name}
-    renamed: Team = await run("team.rename", team, details, lambda: services.identity.rename_team(team, asked.name))
-    return renamed.public()
+async def change_team(team: str, asked: TeamChange, services: TheServices, run: Run) -> dict[str, Any]:
+    """Rename a team, or change its scopes; its keys and people have them within a second."""
+    given = asked.model_dump(exclude_unset=True)
+    check_profile(services.guardrails, given.get("profile"))
+    action = "team.rename" if set(given) == {"name"} else "team.change"
+    changed: Team = await run(action, team, given, lambda: services.identity.change_team(team, given))
+    return changed.public()
 
 
 @router.delete("/teams/{team}")
@@ -182,5 +207,5 @@ async def delete_team(team: str, services: TheServices, run: Run) -> dict[str, A
     return deleted.public()
 
 
-def _models(names: list[str] | None) -> tuple[str, ...] | None:
+def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
     return tuple(names) if names is not None else None

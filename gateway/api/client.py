@@ -12,12 +12,20 @@ from urllib.parse import unquote
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from gateway.deadline import Limit, within
 from gateway.errors import BadRequest, BodyTimeout, ClientGone, TooLarge
+from gateway.identity.model import Named, VirtualKey
+from gateway.telemetry.trace import Trace
 
 BODY_TIMEOUT_S = 60.0
+UPLOAD_TIMEOUT_S = 3600.0  # of a whole upload; each of its parts has BODY_TIMEOUT_S
 WRITE_TIMEOUT_S = 60.0
+WATCH_AFTER_S = 0.05  # an answer that comes sooner needs no task that watches for the client's leaving
 JSON = "application/json"
 _REQUEST_ID = "kakehashi.request_id"
+TRACE = "kakehashi.trace"  # in the ASGI scope, where the edge puts it
+SURFACE = "kakehashi.surface"  # likewise: the name of the surface the address belongs to
+ACTING = "kakehashi.key"  # in the scope of a request made inside this process: its key; no client can put one there
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[A-Za-z0-9._-]{1,32}", re.ASCII)
 
@@ -26,13 +34,16 @@ class Client:
     """Who sits at the other end. ``gone`` turns true when the connection is closed under :meth:`watched`."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            self.headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        # Of a header that came twice, the first counts.
+        pairs = reversed(scope["headers"])
+        self.headers: dict[str, str] = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
         self.request_id: str = scope[_REQUEST_ID]
+        self.trace: Trace | None = scope.get(TRACE)
+        self.acting: VirtualKey | None = scope.get(ACTING)
         self.gone = False
         self.received = 0  # bytes of the body
         self._receive, self._send = receive, send
+        self._writing = Limit(WRITE_TIMEOUT_S)
 
     # -- what it sends ------------------------------------------------------------------------------------------------
 
@@ -49,8 +60,7 @@ class Client:
         if declared.isdigit() and int(declared) > limit:
             raise TooLarge(limit)
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                return await self._read(limit)
+            return await within(BODY_TIMEOUT_S, self._read(limit))
         except TimeoutError:
             raise BodyTimeout(f"The body did not arrive within {BODY_TIMEOUT_S:g} s.") from None
 
@@ -67,6 +77,26 @@ class Client:
             if not message.get("more_body"):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def parts(self, limit: int, told: int) -> AsyncIterator[bytes]:
+        """The body as it comes; over ``limit`` bytes, TooLarge(``told``). Raises BodyTimeout, ClientGone."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise TooLarge(told)
+        end, more = asyncio.get_running_loop().time() + UPLOAD_TIMEOUT_S, True
+        while more:
+            try:
+                async with asyncio.timeout_at(min(end, asyncio.get_running_loop().time() + BODY_TIMEOUT_S)):
+                    message = await self._receive()
+            except TimeoutError:
+                raise BodyTimeout("The upload stood still, or took longer than an hour.") from None
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part, more = message.get("body", b""), message.get("more_body", False)
+            self.received += len(part)
+            if self.received > limit:
+                raise TooLarge(told)
+            yield part
+
     def authorization(self, bare: str = "") -> str | None:
         """The Authorization header; or the one of the header named ``bare`` that holds a key alone."""
         key = self.headers.get(bare) if bare else None
@@ -74,7 +104,12 @@ class Client:
 
     def label(self, name: str) -> str:
         """A percent-encoded header for the audit record: decoded, one line, at most 200 characters."""
-        return _CONTROL.sub(" ", unquote(self.headers.get(name, "")[:1000]))[:200]
+        given = self.headers.get(name)
+        return _CONTROL.sub(" ", unquote(given[:1000]))[:200] if given else ""
+
+    def person(self, caller: VirtualKey) -> Named:
+        """Whom the request is made for, and how we know (see ``VirtualKey.acts_for``)."""
+        return caller.acts_for(self.label("x-kakehashi-user"), self.label("x-kakehashi-claimed-user"))
 
     def prompt(self) -> str:
         """The prompt version the client names (``id@version``), "" when it names none. Raises BadRequest."""
@@ -93,7 +128,9 @@ class Client:
         """
         owner = asyncio.current_task()
         assert owner is not None  # noqa: S101 - we are in a coroutine, so there is one
-        watch = asyncio.create_task(self._until_gone(owner))
+        watches: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+        later = loop.call_later(WATCH_AFTER_S, lambda: watches.append(loop.create_task(self._until_gone(owner))))
         try:
             yield
         except asyncio.CancelledError:
@@ -101,7 +138,9 @@ class Client:
                 raise ClientGone from None
             raise
         finally:
-            watch.cancel()
+            later.cancel()
+            for watch in watches:
+                watch.cancel()
 
     async def _until_gone(self, owner: asyncio.Task[Any]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -124,8 +163,8 @@ class Client:
     async def write(self, data: bytes, *, last: bool = False) -> None:
         """A part of a stream. A client that takes nothing for a minute has left (ClientGone)."""
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+            message = {"type": "http.response.body", "body": data, "more_body": not last}
+            await self._writing.wait(self._send(message))
         except TimeoutError:
             raise ClientGone from None
 

@@ -52,7 +52,10 @@ class ChoiceStream:
 
     def _walk(self, node: dict[str, Any], path: Path) -> bool:
         changed = False
-        for name, value in sorted(node.items(), key=_reasoning_first) if not path else node.items():
+        fields = list(node.items())  # held-back reasoning may be added on the way
+        if not path and len(fields) > 1:
+            fields.sort(key=_reasoning_first)
+        for name, value in fields:
             here = (*path, name)
             if here in _BESIDE:
                 continue
@@ -83,6 +86,8 @@ class ChoiceStream:
 
     def _end_reasoning(self, delta: dict[str, Any], path: Path) -> bool:
         """The answer proper begins: what is held back of the reasoning belongs before it."""
+        if len(self._open) == 1 and path in self._open:
+            return False  # as of most chunks: the same text goes on
         ended = [p for p in self._open if p[0] in _REASONING] if path[0] not in _REASONING else []
         changed = False
         for reasoning in ended:

@@ -74,12 +74,17 @@ class ChatDialect(Billed):
 
 
 def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]
+    listed = answer.get("choices")
+    return [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
 
 
 def _texts(answer: dict[str, Any]) -> list[Any]:
     """The texts of every choice, to see whether the guard changed one."""
-    return [choice.get("text") or (choice.get("message") or {}).get("content") for choice in _choices(answer)]
+    return [choice.get("text") or _content(choice.get("message")) for choice in _choices(answer)]
+
+
+def _content(message: Any) -> Any:
+    return message.get("content") if isinstance(message, dict) else message
 
 
 def _drop_logprobs(answer: dict[str, Any]) -> None:

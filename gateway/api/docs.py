@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from gateway.api import audio
 from gateway.api.exchange import Surface
 from gateway.api.params import OURS
 from gateway.api.surfaces import SURFACES
@@ -17,7 +18,18 @@ _SUMMARY = {
     "messages": "Anthropic's Messages, whole or as a stream, where the engine has them",
     "count_tokens": "How many tokens a message has, as the model will get it",
     "embeddings": "Embeddings of texts",
+    "transcriptions": "What is said in a recording, in its language; whole or as a stream",
+    "translations": "What is said in a recording, in English",
     "tokenize": "How many tokens a prompt or chat has, as the model will get it",
+}
+_AUDIO_TYPES: dict[str, dict[str, Any]] = {
+    "model": {"type": "string", "description": "A speech model's name, an alias, or 'default'"},
+    "language": {"type": "string", "description": "ISO 639-1, such as ja"},
+    "prompt": {"type": "string", "description": "Words that are probably said: names, terms"},
+    "response_format": {"type": "string", "enum": ["json", "text", "srt", "vtt", "verbose_json"], "default": "json"},
+    "temperature": {"type": "number", "minimum": 0, "maximum": 1},
+    "timestamp_granularities": {"type": "array", "items": {"type": "string", "enum": ["word", "segment"]}},
+    "stream": {"type": "boolean", "default": False},
 }
 _TYPES: dict[str, dict[str, Any]] = {
     "model": {"type": "string", "description": "A model's name, an alias, or 'default'"},
@@ -82,6 +94,8 @@ def describe(app: FastAPI) -> None:
                 components["schemas"] |= _body_schema(operation).pop("$defs", {})
             for surface in SURFACES:
                 schema["paths"][f"/v1{surface.path}"] = {"post": _operation(surface)}
+            for surface in audio.SURFACES:
+                schema["paths"][f"/v1{surface.path}"] = {"post": _audio_operation(surface)}
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend its document
@@ -91,6 +105,21 @@ def _body_schema(operation: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     schema: dict[str, Any] = content.get("schema", {})
     return schema
+
+
+def _audio_operation(surface: Surface) -> dict[str, Any]:
+    """A recording and its fields as a form; the answer in the form that was asked for."""
+    fields = {name: _AUDIO_TYPES.get(name, {}) for name in surface.allowed}
+    if "timestamp_granularities" in fields:
+        fields["timestamp_granularities[]"] = fields.pop("timestamp_granularities")
+    fields["file"] = {"type": "string", "format": "binary"}
+    body = {"type": "object", "required": ["file", "model"], "properties": fields}
+    told: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
+    told |= {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/vtt", "text/event-stream")}
+    operation = _operation(surface)
+    operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": body}}}
+    operation["responses"]["200"]["content"] = told
+    return operation
 
 
 def _operation(surface: Surface) -> dict[str, Any]:

@@ -17,16 +17,21 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.client import Client
+from gateway.api.client import SURFACE, TRACE, Client
 from gateway.api.ids import new_request_id
+from gateway.api.spans import describe_answer
 from gateway.errors import ApiError, ClientGone, shape
 from gateway.identity.keys import redact
+from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.otlp import Tracer
+from gateway.telemetry.trace import Trace
 from kakehashi.errors import UsageError
 
 _LOG = logging.getLogger("gateway.request")
 _ECHO = re.compile(r"[\x21-\x7e]{1,128}")
 _MAX_HEADER_BYTES = 32 * 1024
+_UNTRACED = ("health", "metrics", "other")  # asked every few seconds by machines, or by anybody who tries addresses
 _CLIENT_CLOSED = 499  # in metrics and logs only: nobody is there to read it
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large", 431: "headers_too_large"}
 
@@ -61,14 +66,31 @@ def describe(error: Exception) -> ErrorAnswer | None:
     return None
 
 
+def surface_of(path: str, surfaces: Mapping[str, str]) -> str:
+    """The surface an address belongs to: its own, or that of the nearest address above it."""
+    found = surfaces.get(path)
+    if found is None:
+        parts = path.split("/", 5)  # no address of ours that has some below it is deeper
+        above = ("/".join(parts[:depth]) for depth in range(min(len(parts), 5), 1, -1))
+        found = next((surfaces[name] for name in above if name in surfaces), "other")
+    return found
+
+
 class Edge:
     """ASGI middleware around everything else. ``surfaces``: path → surface name, the labels of the metrics; ``shapes``:
-    path → the shape of its errors (from status, message, code), where that is not OpenAI's."""
+    path → the shape of its errors (from status, message, code), where that is not OpenAI's; ``tracer``: None without
+    traces."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, surfaces: dict[str, str], shapes: Mapping[str, Shape] | None = None
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        surfaces: dict[str, str],
+        shapes: Mapping[str, Shape] | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.app, self._metrics, self._surfaces, self._shapes = app, metrics, surfaces, shapes or {}
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,15 +98,36 @@ class Edge:
             return
         await Passage(self, scope, receive, send).run()
 
+    def surface(self, path: str) -> str:
+        """The surface an address belongs to."""
+        return surface_of(path, self._surfaces)
+
+    def is_fixed(self, path: str) -> bool:
+        """Whether an address has no part of the client's making. It is then known by one spelling only: a proxy in front
+        that closes ``/v1/files`` must not be passed by ``/v1%2ffiles``."""
+        return path in self._surfaces
+
     def error_body(self, path: str, answer: ErrorAnswer) -> bytes:
         shaped, error = self._shapes.get(path), answer.body["error"]
         return orjson.dumps(shaped(answer.status, error["message"], error["code"]) if shaped else answer.body)
 
-    def ended(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        path: str = scope["path"]
-        surface = self._surfaces.get(path) or self._surfaces.get(path.rpartition("/")[0], "other")
+    def begin(self, scope: Scope) -> Trace | None:
+        """The request's trace, where there are traces and somebody may want this one."""
+        if self._tracer is None or scope[SURFACE] in _UNTRACED:
+            return None
+        traceparent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+        scope[TRACE] = trace = self._tracer.begin("request", traceparent.decode("latin-1"))
+        return trace
+
+    def ended(self, scope: Scope, passage: Passage, seconds: float) -> None:
+        surface, method, status = scope[SURFACE], scope["method"], passage.status
         self._metrics.answered(surface, status, seconds)
-        _LOG.info("%s %s %s %d %.1fms", request_id, scope["method"], surface, status, seconds * 1000)
+        if self._tracer is not None and passage.trace is not None:
+            describe_answer(passage.trace.root, surface, method, status, passage.request_id)
+            self._tracer.ended(passage.trace)
+        ms = seconds * 1000
+        fields = {"method": method, "surface": surface, "status": status, "ms": round(ms, 1)}
+        _LOG.info("%s %s %s %d %.1fms", passage.request_id, method, surface, status, ms, extra=fields)
 
 
 class Passage:
@@ -95,19 +138,24 @@ class Passage:
         self._started = time.perf_counter()
         self.status = 0
         self.request_id = scope["kakehashi.request_id"] = new_request_id()
+        scope[SURFACE] = edge.surface(scope["path"])
+        self.trace = edge.begin(scope)
 
     async def run(self) -> None:
         scope = self._scope
+        logs.CURRENT.set((self.request_id, self.trace))
         try:
             if sum(len(name) + len(value) for name, value in scope["headers"]) > _MAX_HEADER_BYTES:
                 raise HTTPException(431, "The request headers are too large.")
+            if b"%" in scope.get("raw_path", b"") and self._edge.is_fixed(scope["path"]):
+                raise HTTPException(404)
             await self._edge.app(scope, self._receive, self.send)
         except ClientGone:
             self.status = self.status or _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the process edge of a request
             await self._failed(error)
         finally:
-            self._edge.ended(scope, self.request_id, self.status, time.perf_counter() - self._started)
+            self._edge.ended(scope, self, time.perf_counter() - self._started)
 
     async def _failed(self, error: Exception) -> None:
         answer = describe(error)

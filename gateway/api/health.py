@@ -1,4 +1,7 @@
-"""Health and metrics. ``live``: the process answers; ``ready``: so do the engine, the database and the limits."""
+"""Health and metrics. ``live``: the process answers; ``ready``: so do the engine, the database, the limits, the audit.
+
+``/livez`` and ``/readyz`` are the same under the names that Kubernetes' own parts use.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,32 @@ from gateway.telemetry import metrics
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health/live")
+@router.get("/livez")
+@router.get("/health/live", operation_id="health_live")
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/health/ready", responses={503: {"description": "A part is not ready; it is named"}})
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "A part is not ready; it is named"}}
+
+
+@router.get("/readyz", responses=_NOT_READY)
+@router.get("/health/ready", responses=_NOT_READY, operation_id="health_ready")
 async def ready(services: TheServices) -> Response:
     """Whether requests can be served; if not, which part is not ready and why."""
     parts = {
         "upstream": _upstream(services),
         "database": await _asked(asyncio.to_thread(services.identity.ping)),
         "limits": await _asked(services.meter.store.ping()),
+        "audit": await services.records.stands(),
+        "serving": "draining" if services.draining.is_set() else "ok",
     }
     bad = {name: part for name, part in parts.items() if part != "ok"}
     answer: dict[str, Any] = {"status": "not_ready" if bad else "ok", "parts": parts}
+    if services.keeping:  # an anchor that fails is told, but the gateway serves
+        standing = services.keeping.anchoring.standing
+        answer["anchors"] = {name: one.failure or "ok" for name, one in standing.items()}
     if bad:
         message = "; ".join(f"{name}: {part}" for name, part in bad.items())
         answer |= shape(f"Not ready: {message}", "server_error", "not_ready")
@@ -53,4 +66,6 @@ async def _asked(question: Any) -> str:
 @router.get("/metrics", response_class=Response)
 async def prometheus(services: TheServices) -> Response:
     """Prometheus metrics."""
-    return Response(services.metrics.render(services.pool.upstreams), media_type=metrics.CONTENT_TYPE)
+    spans = services.tracer.counts if services.tracer else None
+    body = services.metrics.render(services.pool.upstreams, live=len(services.live), spans=spans)
+    return Response(body, media_type=metrics.CONTENT_TYPE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.api.content import MAX_MESSAGES, check_media
+from gateway.api.content import MAX_MESSAGES, check_media, check_media_count
 from gateway.errors import BadRequest
 
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
@@ -39,29 +39,27 @@ def check_items(value: Any) -> None:
         raise BadRequest("'input' must be a text or a list of items.", param="input")
     if len(value) > MAX_MESSAGES:
         raise BadRequest(f"'input' has more than {MAX_MESSAGES} items.", param="input")
-    for index, item in enumerate(value):
-        _check_item(item, f"input[{index}]")
+    check_media_count(sum(_check_item(item, f"input[{index}]") for index, item in enumerate(value)), "input")
 
 
-def _check_item(item: Any, where: str) -> None:
-    """Hosted tools' items (searches, code runs, MCP …) do not occur: the gateway lets the engine run none of them.
+def _check_item(item: Any, where: str) -> int:
+    """How many pictures it holds. Hosted tools' items (searches, code runs, MCP …) do not occur: the gateway lets the engine run none of them.
     ``item_reference`` and ``encrypted_content`` point to what the guardrails cannot read."""
     kind = item.get("type", "message" if "role" in item else None) if isinstance(item, dict) else None
     known = known_kind(kind, _ITEMS, where)
     if kind == "message" and item.get("role") not in _ROLES:
         raise BadRequest(f"'{where}.role' must be one of {', '.join(sorted(_ROLES))}.", param=f"{where}.role")
     check_fields(item, known, where)
-    for name in ("content", "summary", "output"):
-        if item.get(name) is not None:
-            _check_parts(item[name], f"{where}.{name}")
     for name in ("arguments", "input"):
         if name in item and not isinstance(item[name], str):
             raise BadRequest(f"'{where}.{name}' must be a text.", param=f"{where}.{name}")
+    given = [name for name in ("content", "summary", "output") if item.get(name) is not None]
+    return sum(_check_parts(item[name], f"{where}.{name}") for name in given)
 
 
-def _check_parts(value: Any, where: str) -> None:
+def _check_parts(value: Any, where: str) -> int:
     if isinstance(value, str):
-        return
+        return 0
     if not isinstance(value, list):
         raise BadRequest(f"'{where}' must be a text or a list of parts.", param=where)
     for index, part in enumerate(value):
@@ -72,6 +70,7 @@ def _check_parts(value: Any, where: str) -> None:
             check_media(part.get("image_url"), "data:image/", f"{here}.image_url")
         elif not isinstance(part.get("refusal" if kind == "refusal" else "text"), str):
             raise BadRequest(f"'{here}' must hold a text.", param=here)
+    return sum(part["type"] == "input_image" for part in value)
 
 
 def known_kind(kind: Any, kinds: Mapping[str, frozenset[str]], where: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.api.content import MAX_MESSAGES
+from gateway.api.content import MAX_MESSAGES, check_media_count
 from gateway.api.dialect import Asked, Billed
 from gateway.api.items import check_fields, known_kind
 from gateway.api.sse import Frame, event_frame
@@ -45,14 +45,16 @@ def check_messages(body: dict[str, Any]) -> None:
     messages = body.get("messages")
     if not isinstance(messages, list) or not 0 < len(messages) <= MAX_MESSAGES:
         raise BadRequest(f"'messages' must be a list of 1 to {MAX_MESSAGES} messages.", param="messages")
+    media = 0
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
         if not isinstance(message, dict) or message.get("role") not in _ROLES:
             raise BadRequest(f"'{where}.role' must be user, assistant or system.", param=f"{where}.role")
         check_fields(message, frozenset({"role", "content"}), where)
-        _check_content(message.get("content"), f"{where}.content")
+        media += _check_content(message.get("content"), f"{where}.content")
     if "system" in body:
-        _check_content(body["system"], "system")
+        media += _check_content(body["system"], "system")
+    check_media_count(media, "messages")
 
 
 def check_request(body: dict[str, Any]) -> None:
@@ -62,23 +64,27 @@ def check_request(body: dict[str, Any]) -> None:
         raise BadRequest("'max_tokens' is missing.", param="max_tokens")
 
 
-def _check_content(content: Any, where: str) -> None:
+def _check_content(content: Any, where: str) -> int:
+    """How many pictures it holds, those in results of tools included."""
     if isinstance(content, str):
-        return
+        return 0
     if not isinstance(content, list):
         raise BadRequest(f"'{where}' must be a text or a list of blocks.", param=where)
-    for index, block in enumerate(content):
-        here = f"{where}[{index}]"
-        kind = block.get("type") if isinstance(block, dict) else None
-        check_fields(block, known_kind(kind, _BLOCKS, here), here)
-        if kind in ("text", "thinking") and not isinstance(block.get(kind), str):
-            raise BadRequest(f"'{here}.{kind}' must be a text.", param=f"{here}.{kind}")
-        if kind == "tool_use" and not isinstance(block.get("input"), dict):
-            raise BadRequest(f"'{here}.input' must be an object.", param=f"{here}.input")
-        if kind == "tool_result" and block.get("content") is not None:
-            _check_content(block["content"], f"{here}.content")
-        if kind == "image":
-            _check_image(block.get("source"), f"{here}.source")
+    return sum(_check_block(block, f"{where}[{index}]") for index, block in enumerate(content))
+
+
+def _check_block(block: Any, where: str) -> int:
+    kind = block.get("type") if isinstance(block, dict) else None
+    check_fields(block, known_kind(kind, _BLOCKS, where), where)
+    if kind in ("text", "thinking") and not isinstance(block.get(kind), str):
+        raise BadRequest(f"'{where}.{kind}' must be a text.", param=f"{where}.{kind}")
+    if kind == "tool_use" and not isinstance(block.get("input"), dict):
+        raise BadRequest(f"'{where}.input' must be an object.", param=f"{where}.input")
+    if kind == "image":
+        _check_image(block.get("source"), f"{where}.source")
+        return 1
+    inner = block.get("content") if kind == "tool_result" else None
+    return _check_content(inner, f"{where}.content") if inner is not None else 0
 
 
 def _check_image(source: Any, where: str) -> None:

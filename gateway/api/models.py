@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from gateway.api.services import Caller, TheServices
+from gateway.api.services import Caller, Services, TheServices
 from gateway.errors import NotFound
+from gateway.identity.model import VirtualKey
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -15,13 +16,13 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 @router.get("")
 async def list_models(caller: Caller, services: TheServices) -> dict[str, Any]:
     """The models this key may use."""
-    return {"object": "list", "data": await services.router.models(caller)}
+    return {"object": "list", "data": await _models(caller, services)}
 
 
 @router.get("/{model_id:path}")
 async def get_model(model_id: str, caller: Caller, services: TheServices) -> dict[str, Any]:
     """One model."""
-    for model in await services.router.models(caller):
+    for model in await _models(caller, services):
         if model["id"] == model_id:
             return model
     raise NotFound(
@@ -29,3 +30,7 @@ async def get_model(model_id: str, caller: Caller, services: TheServices) -> dic
         code="model_not_found",
         param="model",
     )
+
+
+async def _models(caller: VirtualKey, services: Services) -> list[dict[str, Any]]:
+    return await services.router.models(caller) + await services.speech.models(caller)

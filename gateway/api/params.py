@@ -6,19 +6,16 @@ left out and named in the header ``x-kakehashi-ignored-params``. Nothing is drop
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from gateway.api.schema_bounds import (
-    check_choice,
     check_flat_tools,
-    check_grammar,
-    check_json,
     check_messages_tools,
     check_output_config,
-    check_regex,
     check_response_format,
     check_structured_outputs,
     check_text_options,
@@ -31,6 +28,7 @@ Check = Callable[[Any, str], None]
 MAX_CHOICES = 4  # n: vLLM allows 16,384 sequences a request by default (PR#37952)
 MAX_LOGPROBS = 5
 MAX_TOKENS = 1_000_000
+MAX_PATTERN = 256
 
 
 def untouched(value: Any, where: str) -> None:
@@ -82,6 +80,22 @@ def token_ids(most: int) -> Check:
     return check
 
 
+def one_of(*allowed: str) -> Check:
+    def check(value: Any, where: str) -> None:
+        if value not in allowed:
+            raise BadRequest(f"'{where}' must be one of {', '.join(allowed)}.", param=where)
+
+    return check
+
+
+def each_of(*allowed: str) -> Check:
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, list) or not all(item in allowed for item in value):
+            raise BadRequest(f"'{where}' must be a list of {', '.join(allowed)}.", param=where)
+
+    return check
+
+
 def mapping(most: int) -> Check:
     def check(value: Any, where: str) -> None:
         if not isinstance(value, dict) or len(value) > most:
@@ -121,6 +135,21 @@ def stream_options(value: Any, where: str) -> None:
             boolean(value[name], f"{where}.{name}")
 
 
+def repetition(value: Any, where: str) -> None:
+    """vLLM looks for every size of pattern after every token, in the scheduler that serves everybody."""
+    if not isinstance(value, dict):
+        raise BadRequest(f"'{where}' must be an object.", param=where)
+    for name in ("max_pattern_size", "min_pattern_size", "min_count"):
+        if value.get(name) is not None:
+            integer(0, MAX_PATTERN)(value[name], f"{where}.{name}")
+
+
+def choice_of_tool(value: Any, where: str) -> None:
+    """A word (auto, none, required) or the name of a tool."""
+    if not (isinstance(value, str) and len(value) <= 64):
+        mapping(8)(value, where)
+
+
 class LeaveOut(Exception):
     """A field whose value is not forwarded; it is named in the answer's header like an unknown one."""
 
@@ -139,7 +168,8 @@ OURS = frozenset(
     {
         "priority",  # decides who waits: comes with the key; non-zero fails unless the scheduler knows priorities
         "request_id",  # goes into the engine as it is: another client's id must not be imitable
-        "cache_salt",  # separates the prefix caches of teams; a client must not choose its neighbour's
+        "session_id",  # the same: requests of one session are related in the engine, whoever sends them
+        "cache_salt",  # separates the prefix caches of teams (CVE-2025-46570); nobody may choose a neighbour's
         "prediction",  # a text that goes upstream without being read by the guardrails
         "metadata",  # the same; put the job into x-kakehashi-job instead
         "store",  # would keep the conversation upstream, outside the audit log's retention
@@ -150,7 +180,8 @@ _REFUSED: Mapping[str, Check] = {
     "use_beam_search": refused("it multiplies the work of one request.", harmless=(False,)),
     "best_of": refused("it multiplies the work of one request.", harmless=(1,)),
     "echo": refused("the prompt would come back unchecked.", harmless=(False,)),
-    "prompt_logprobs": refused("it computes and returns the whole prompt's probabilities.", harmless=(0,)),
+    # 0 is not nothing: vLLM then returns the prompt's own tokens, and gives up its prefix cache.
+    "prompt_logprobs": refused("it computes and returns the whole prompt's probabilities."),
     "logprob_token_ids": refused("it returns probabilities without bound."),
     "prompt_embeds": refused("the guardrails cannot read embeddings; and they are unpickled (CVE-2025-62164)."),
     "return_prompt_text": refused("the prompt would come back unchecked.", harmless=(False,)),
@@ -163,8 +194,20 @@ _REFUSED: Mapping[str, Check] = {
     "routed_experts_prompt_start": refused("it reaches engine internals.", harmless=(0,)),
     "mm_processor_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
     "media_io_kwargs": refused("it changes how media are decoded (CVE-2026-5497)."),
+    "chat_template": refused("a client's template runs code-like text in the engine (CVE-2025-62426, CVE-2025-61620)."),
+    "watermarking": refused("the house decides whether answers carry a watermark.", harmless=(True,)),
     "mm_payload": refused("it hands the engine decoded media."),
     "return_mm_kwargs": refused("it returns engine internals.", harmless=(False,)),
+}
+
+# Fields that today's engine would take and silently not heed: the answer would not be what was asked for.
+_GONE = {
+    **{
+        f"guided_{kind}": f"use 'structured_outputs.{kind}'."
+        for kind in ("json", "regex", "choice", "grammar", "whitespace_pattern")
+    },
+    "guided_decoding_backend": "the engine has one.",
+    "structural_tag": "it is not served here; use 'response_format'.",
 }
 
 _COMMON: Mapping[str, Check] = {
@@ -182,9 +225,9 @@ _COMMON: Mapping[str, Check] = {
     "frequency_penalty": number(-2, 2),
     "presence_penalty": number(-2, 2),
     "repetition_penalty": number(0, 10),
-    "length_penalty": untouched,
-    "repetition_detection": untouched,
-    "logit_bias": mapping(1_024),
+    "length_penalty": number(-100, 100),
+    "repetition_detection": repetition,
+    "logit_bias": mapping(1_024),  # applied in every step of the answer
     "stop": texts(16, 256),  # each is searched for in every step of the answer
     "stop_token_ids": token_ids(64),
     "include_stop_str_in_output": boolean,
@@ -192,19 +235,17 @@ _COMMON: Mapping[str, Check] = {
     "skip_special_tokens": boolean,
     "spaces_between_special_tokens": boolean,
     "add_special_tokens": boolean,
-    "truncate_prompt_tokens": untouched,
+    "truncate_prompt_tokens": integer(-1, MAX_TOKENS),
     "truncation_side": untouched,
-    "allowed_token_ids": token_ids(4_096),
+    "allowed_token_ids": token_ids(4_096),  # as the next: a mask over the vocabulary, made in every step
     "bad_words": texts(64, 256),
-    "thinking_token_budget": untouched,
+    "thinking_token_budget": integer(0, MAX_TOKENS),
+    "stream_interval": integer(1, 256),  # tokens a chunk: the guardrails look at each chunk, however large
     "user": untouched,
     "response_format": check_response_format,
     "structured_outputs": check_structured_outputs,
-    "guided_json": check_json,
-    "guided_regex": check_regex,
-    "guided_choice": check_choice,
-    "guided_grammar": check_grammar,
     **_REFUSED,
+    **{name: refused(f"vLLM ignores it since 0.12; {instead}") for name, instead in _GONE.items()},
 }
 
 CHAT: Mapping[str, Check] = {
@@ -214,10 +255,10 @@ CHAT: Mapping[str, Check] = {
     "logprobs": boolean,
     "top_logprobs": integer(0, MAX_LOGPROBS),
     "tools": check_tools,
-    "tool_choice": untouched,
-    "parallel_tool_calls": untouched,
-    "functions": untouched,
-    "function_call": untouched,
+    "tool_choice": choice_of_tool,
+    "parallel_tool_calls": boolean,
+    "functions": refused("the engine knows tools only; use 'tools'.", harmless=([],)),
+    "function_call": refused("the engine knows tools only; use 'tool_choice'.", harmless=("none", "auto")),
     "reasoning_effort": untouched,
     "include_reasoning": boolean,
     "verbosity": untouched,
@@ -230,7 +271,6 @@ CHAT: Mapping[str, Check] = {
     "web_search_options": refused("the engine must not reach the web for a client.", harmless=()),
     "add_generation_prompt": boolean,
     "continue_final_message": boolean,
-    "chat_template": refused("a client's template runs code-like text in the engine (CVE-2025-62426, CVE-2025-61620)."),
     "chat_template_kwargs": template_options,
     "documents": refused("put documents into the messages, where the guardrails read them."),
 }
@@ -248,11 +288,19 @@ EMBEDDINGS: Mapping[str, Check] = {
     "encoding_format": untouched,
     "dimensions": integer(1, 100_000),
     "user": untouched,
-    "truncate_prompt_tokens": untouched,
+    "truncate_prompt_tokens": integer(-1, MAX_TOKENS),
     "truncation_side": untouched,
     "add_special_tokens": boolean,
+    "add_generation_prompt": boolean,
+    "continue_final_message": boolean,
     "normalize": boolean,
+    "use_activation": boolean,
     "embed_dtype": untouched,
+    "endianness": untouched,
+    "padding": refused("it fills every text up to the model's length.", harmless=("do_not_pad",)),
+    "messages": refused("put texts into 'input', where the guardrails read them."),
+    "chat_template_kwargs": template_options,
+    **_REFUSED,
 }
 
 _NO_STATE = "the gateway keeps no conversations; send the earlier items again in 'input'."
@@ -267,7 +315,7 @@ RESPONSES: Mapping[str, Check] = {
     "max_tool_calls": integer(0, 1_000),
     "text": check_text_options,
     "tools": check_flat_tools,
-    "tool_choice": untouched,
+    "tool_choice": choice_of_tool,
     "parallel_tool_calls": boolean,
     "reasoning": mapping(8),
     "include_reasoning": boolean,
@@ -337,9 +385,32 @@ TOKENIZE: Mapping[str, Check] = {
     "add_generation_prompt": boolean,
     "continue_final_message": boolean,
     "chat_template_kwargs": template_options,
-    "chat_template": CHAT["chat_template"],
     "return_token_strs": refused("token ids and texts are not told, only their number.", harmless=(False,)),
     **_REFUSED,
+}
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", re.ASCII)
+
+
+def language(value: Any, where: str) -> None:
+    """It becomes a token of the engine's prompt."""
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise BadRequest(f"'{where}' must be a language such as 'ja' or 'en' (ISO 639-1).", param=where)
+
+
+TRANSCRIPTIONS: Mapping[str, Check] = {
+    "model": text,
+    "language": language,
+    "prompt": texts(1, 4_000),  # Whisper itself takes 224 tokens of it
+    "response_format": one_of("json", "text", "srt", "vtt", "verbose_json"),
+    "temperature": number(0, 1),
+    "timestamp_granularities": each_of("word", "segment"),
+    "stream": boolean,
+    "known_speaker_references": refused("recordings beside 'file' would be neither checked nor on record."),
+}
+
+TRANSLATIONS: Mapping[str, Check] = {
+    name: TRANSCRIPTIONS[name] for name in ("model", "prompt", "response_format", "temperature", "language")
 }
 
 

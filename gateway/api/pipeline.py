@@ -11,15 +11,18 @@ import asyncio
 import logging
 import time
 from contextlib import AbstractAsyncContextManager, aclosing
+from functools import partial
 from typing import Any, NoReturn
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from gateway.api import bill
 from gateway.api.client import Client
 from gateway.api.exchange import Exchange, Surface
 from gateway.api.params import sift
 from gateway.api.services import Services
+from gateway.api.spans import describe
 from gateway.api.stream import Relay
 from gateway.api.upstream_answer import raise_for_status, read_answer
 from gateway.api.usage import NOTHING, Usage
@@ -34,7 +37,10 @@ from gateway.errors import (
     UpstreamTimeout,
 )
 from gateway.guardrails.types import Blocked, RequestGuard
-from gateway.routing.pool import Reply
+from gateway.ledger.entry import Opening
+from gateway.routing.attempts import Call, Try
+from gateway.routing.plan import SAFE
+from gateway.routing.reply import Answer
 from kakehashi.errors import ConfigError
 
 _LOG = logging.getLogger("gateway.pipeline")
@@ -51,10 +57,15 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ApiError for an answer that is an error, ClientGone when nobody waits for one."""
         exchange = await self._begin(Client(scope, receive, send))
+        self.services.live[exchange.client.request_id] = exchange
         try:
+            exchange.enter("limits")
             await self._admit(exchange)
+            exchange.enter("guardrails")
             exchange.forward = forward = await self._check_request(exchange)
+            exchange.enter("audit")
             await self._store_intent(exchange, forward)
+            exchange.enter("upstream")
             if exchange.streams:
                 await self._answer_stream(exchange)
             else:
@@ -69,11 +80,14 @@ class Pipeline:
     async def _begin(self, client: Client) -> Exchange:
         """Who asks, and for what. Raises Unauthorized, BadRequest, TooLarge."""
         started = time.perf_counter()
-        key = await self.services.keys.verify(client.authorization(self.surface.key_header))
+        key = client.acting or await self.services.keys.verify(
+            client.authorization(self.surface.key_header), client.headers.get("x-kakehashi-session")
+        )
+        key.require_surface(self.surface.name)
         sifted = sift(await client.json(self.services.settings.max_body_bytes), self.surface.allowed)
         self.surface.check(sifted.body)
         guard = self._guard(key.profile, client)
-        return Exchange(self.surface, client, key, sifted, client.prompt(), guard, started)
+        return Exchange(self.surface, client, key, sifted, client.prompt(), guard, started, trace=client.trace)
 
     def _guard(self, profile: str | None, client: Client) -> RequestGuard:
         try:
@@ -84,9 +98,12 @@ class Pipeline:
 
     async def _admit(self, x: Exchange) -> None:
         """The model, and the limits. Raises NotFound, Forbidden, RateLimited, Unavailable."""
-        x.route = await self.services.router.resolve(x.body["model"], x.key)
-        x.reservation = await self.services.meter.reserve(x.key, x.prompt_guess, x.answer_limit())
-        x.limit_headers = self.services.meter.headers(x.reservation)
+        x.route = await self.services.router.resolve(x.body["model"], x.key, x.who)
+        meter, names = self.services.meter, (x.body["model"], x.route.model)
+        x.admission = await meter.admit(
+            x.key, x.prompt_guess, x.answer_limit(), lease=x.client.request_id, models=names
+        )
+        x.limit_headers = meter.headers(x.admission.reservation)
 
     async def _check_request(self, x: Exchange) -> dict[str, Any]:
         """The body to forward: checked, and masked where the policy says so. Raises Blocked."""
@@ -100,20 +117,40 @@ class Pipeline:
 
     # -- the engine ---------------------------------------------------------------------------------------------------
 
-    def _sent(self, x: Exchange) -> AbstractAsyncContextManager[Reply]:
-        route = x.route
+    def _sent(self, x: Exchange) -> AbstractAsyncContextManager[Answer]:
+        route, services = x.route, self.services
         assert route is not None  # noqa: S101 - admitted before
-        path = self.surface.upstream_path or self.surface.path
-        return self.services.pool.send(path, route.serves, x.encode(self.services.salt_key), x.client.request_id)
+        call = Call(
+            self.surface.upstream_path or self.surface.path,
+            route.hops,
+            x.encode(services.salt_key),
+            x.upstream_headers(),
+            affinity=x.affinity,
+            retry_on=route.plan.retry_on if route.plan else SAFE,
+            timeouts=route.plan.timeouts if route.plan else None,
+            again=partial(self._once_more, x),
+            tries=x.tries,
+            flow=(x.key.team_id or x.key.id, x.key.priority),
+            cost=x.admission.prompt_tokens + x.admission.answer_tokens if x.admission else 1,
+        )
+        return services.pool.send(call)
+
+    async def _once_more(self, x: Exchange, tried: Try, after: str) -> None:
+        record = x.attempt(tried, after)
+        await self.services.records.attempt(record)
+        x.opened = next((entry for entry in record.ledger if isinstance(entry, Opening)), None)
 
     async def _answer_whole(self, x: Exchange) -> None:
         x.usage = None
         async with x.client.watched(), self._sent(x) as reply:
             answer, x.received = await read_answer(reply)
+        x.replied = time.perf_counter()
+        x.enter("guardrails")
         x.usage = self.surface.dialect.usage(answer) or Usage(x.prompt_guess(), 0, exact=False)
         x.upstream_model = str(answer.get("model") or "")[:200]
         x.finish_reason = self.surface.dialect.finish_reason(answer)
         body = await self._check_response(x, answer)
+        x.enter("audit")
         await self._store_outcome(x, "ok", 200)
         await x.client.answer(200, body, x.headers())
 
@@ -136,12 +173,14 @@ class Pipeline:
                 await raise_for_status(reply)
                 await self._relay(x, reply, relay)
         finally:
+            x.replied = time.perf_counter()
             _note_stream(x, relay)
+        x.enter("audit")
         await self._store_outcome(x, "ok", 200)
         await self._send(x, b"")
         await x.client.write(relay.ending(), last=True)
 
-    async def _relay(self, x: Exchange, reply: Reply, relay: Relay) -> None:
+    async def _relay(self, x: Exchange, reply: Answer, relay: Relay) -> None:
         async with aclosing(reply.parts()) as parts:
             async for part in parts:
                 out = relay.feed(part)
@@ -165,16 +204,16 @@ class Pipeline:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def _store_outcome(self, x: Exchange, outcome: str, status: int, error: str = "") -> None:
-        x.outcome_stored = True
+        x.outcome_stored, x.ending = True, (outcome, error)
         record = x.outcome(outcome, status, error)
-        model = x.route.model if x.route and x.upstream and x.upstream.catalog.models else "unlisted"
-        self.services.metrics.ended(model, outcome, record.prompt_tokens, record.completion_tokens)
+        self.services.metrics.ended(x.call(record))
         self.services.metrics.decided(x.guard.decisions)
         await self.services.records.outcome(record)
 
     async def _end_badly(self, x: Exchange, error: BaseException) -> NoReturn:
         """Record how it ended, tell the client (in the stream, if that has begun), and pass the error on."""
         outcome, answer = _judge(error)
+        x.ending = (outcome, answer.code)
         if isinstance(answer, UpstreamRefused) or answer.code == "upstream_unavailable":
             x.usage = NOTHING  # the engine did nothing
         try:
@@ -195,10 +234,16 @@ class Pipeline:
         """Charge what was used; and leave no intent without an outcome, not even after a failure of our own."""
         if x.intent_stored and not x.outcome_stored:
             await self._store_outcome(x, "refused", 500, "internal_error")
+        if x.trace is not None and self.services.tracer is not None:
+            describe(x, content=self.services.tracer.content)
         try:
-            await self.services.meter.settle(x.reservation, x.usage.total if x.usage else None)
+            if x.admission and x.admission.reservation:
+                known = x.usage is not None
+                await self.services.meter.settle(x.admission, x.billed.total, bill.cost(x), known=known)
         except Unavailable as error:
             _LOG.error("%s: the limits could not be settled: %s", x.client.request_id, error.message)
+        finally:
+            self.services.live.pop(x.client.request_id, None)
 
 
 def _judge(error: BaseException) -> tuple[str, ApiError]:

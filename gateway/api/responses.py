@@ -130,7 +130,8 @@ class ResponsesRelay(Relay):
 
     def _pass(self, kind: str, event: dict[str, Any], frame: Frame) -> None:
         if kind in ("error", "response.failed"):
-            raise upstream_error((event.get("response") or {}).get("error") or event)
+            told = event.get("response")
+            raise upstream_error((told.get("error") if isinstance(told, dict) else None) or event)
         changed: bool | None
         if isinstance(event.get("response"), dict):
             changed = self._whole_answer(kind, event["response"])

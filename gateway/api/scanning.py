@@ -57,11 +57,15 @@ class Scanning:
     ) -> list[Verdict]:
         """What the policy says of each text, and that on record. Raises RateLimited, BadRequest, Unavailable."""
         meter = self._services.meter
-        self.headers |= meter.headers(await meter.reserve(self._caller, lambda: 0, 0))
-        profile = profile or self._caller.profile
-        verdicts = await asyncio.to_thread(self._scan, texts, profile)
-        await self._record(verdicts, profile or "default", model)
-        return verdicts
+        admission = await meter.admit(self._caller, lambda: 0, 0, lease=self.client.request_id)
+        self.headers |= meter.headers(admission.reservation)
+        try:
+            profile = profile or self._caller.profile
+            verdicts = await asyncio.to_thread(self._scan, texts, profile)
+            await self._record(verdicts, profile or "default", model)
+            return verdicts
+        finally:
+            await meter.settle(admission, 0)
 
     def _scan(self, texts: Sequence[tuple[str, Source]], profile: str | None) -> list[Verdict]:
         scan = self._services.guardrails.scan
@@ -72,14 +76,15 @@ class Scanning:
 
     async def _record(self, verdicts: list[Verdict], profile: str, model: str) -> None:
         services, client = self._services, self.client
-        decisions = _decisions(verdicts)
+        decisions, person = _decisions(verdicts), client.person(self._caller)
         await services.records.intent(
             Intent(
                 request_id=client.request_id,
                 surface=self._surface,
                 key_id=self._caller.id,
                 team=self._caller.team,
-                user=client.label("x-kakehashi-user"),
+                user=person.name,
+                user_source=person.source,
                 app=client.label("x-kakehashi-app"),
                 job=client.label("x-kakehashi-job"),
                 model=model,

@@ -1,7 +1,8 @@
 """Bounds on what a client may ask the engine to compile: JSON schemas, regular expressions, grammars.
 
-vLLM compiles them in the engine's process, for everybody: vllm#17313 (a bad regex stops the engine), CVE-2025-48944
-(a bad ``pattern`` or ``type`` in a tool kills the worker), CVE-2025-57809 (xgrammar: endless recursion by nesting).
+vLLM compiles them in the engine's process, for everybody: vllm#17313 and CVE-2025-48943 (a bad regex stops the engine),
+CVE-2025-48942 (a bad schema does), CVE-2025-48944 (a bad ``pattern`` or ``type`` in a tool kills the worker), CVE-2025-57809
+(xgrammar: endless recursion by nesting). Structural tags are not taken: regexes and schemas nested in a form of their own.
 """
 
 from __future__ import annotations

@@ -40,8 +40,10 @@ def _check_tokenize(body: dict[str, Any]) -> None:
 
 
 SURFACES = (
-    Surface("chat", "/chat/completions", params.CHAT, _check_chat, ("messages", "tools")),
-    Surface("completions", "/completions", params.COMPLETIONS, _check_completion, ("prompt", "suffix")),
+    Surface("chat", "/chat/completions", params.CHAT, _check_chat, ("messages", "tools"), has_priority=True),
+    Surface(
+        "completions", "/completions", params.COMPLETIONS, _check_completion, ("prompt", "suffix"), has_priority=True
+    ),
     Surface(
         "responses",
         "/responses",
@@ -49,6 +51,7 @@ SURFACES = (
         _check_responses,
         ("input", "instructions", "tools"),
         dialect=ResponsesDialect(),
+        has_priority=True,
     ),
     Surface(
         "messages",

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 
 from gateway.errors import ApiError, BadGateway, Unavailable, UpstreamRefused, UpstreamTimeout
-from gateway.routing.pool import Reply
+from gateway.routing.reply import Answer
 
 _LONGEST_MESSAGE = 2_000
 
 
-async def read_answer(reply: Reply) -> tuple[dict[str, Any], bytes]:
+async def read_answer(reply: Answer) -> tuple[dict[str, Any], bytes]:
     """A complete answer, decoded, and its bytes. Raises ApiError for an error or for what is no JSON object."""
     await raise_for_status(reply)
     raw = await reply.read()
@@ -27,7 +27,7 @@ async def read_answer(reply: Reply) -> tuple[dict[str, Any], bytes]:
     return answer, raw
 
 
-async def raise_for_status(reply: Reply) -> None:
+async def raise_for_status(reply: Answer) -> None:
     if reply.status != 200:
         raise error_of(reply.status, await reply.read(), reply.header("retry-after"))
 

@@ -20,6 +20,11 @@ def canonical(entry: dict[str, Any]) -> bytes:
     return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
 
 
+def embedded(data: bytes) -> orjson.Fragment:
+    """Canonical JSON to stand as a value inside another entry, without being read again."""
+    return orjson.Fragment(data)
+
+
 def link(previous: str, entry: bytes) -> str:
     """SHA-256 (hex) over the previous hash and the canonical entry."""
     return hashlib.sha256(previous.encode() + b"\n" + entry).hexdigest()

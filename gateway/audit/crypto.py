@@ -7,14 +7,15 @@ chain covers the ciphertext, so it still verifies (retention, right to erasure).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from kakehashi.errors import ConfigError, IntegrityError
+from kakehashi.errors import ConfigError, IntegrityError, UsageError
 
 NONCE_BYTES = 12
 
@@ -85,6 +86,7 @@ class Signer:
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._public = self._key.public_key()
 
     @classmethod
     def open(cls, secrets: Path) -> Signer:
@@ -93,14 +95,34 @@ class Signer:
 
     @property
     def public_hex(self) -> str:
-        return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+        return self._public.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
     def sign(self, message: bytes) -> str:
         return self._key.sign(message).hex()
 
     def verifies(self, message: bytes, signature: str) -> bool:
+        return _verifies(self._public, message, signature)
+
+
+class Verifier:
+    """Checks signatures by public keys alone, on a machine that has no secrets: the auditor's."""
+
+    def __init__(self, public_keys: Sequence[str]) -> None:
+        """``public_keys``: 64 hexadecimal digits each (`kakehashi audit key`). Raises UsageError."""
         try:
-            self._key.public_key().verify(bytes.fromhex(signature), message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+            self._keys = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for key in public_keys]
+        except ValueError:
+            raise UsageError(
+                "A public key has 64 hexadecimal digits.", hint="`kakehashi audit key` shows it."
+            ) from None
+
+    def verifies(self, message: bytes, signature: str) -> bool:
+        return any(_verifies(key, message, signature) for key in self._keys)
+
+
+def _verifies(key: Ed25519PublicKey, message: bytes, signature: str) -> bool:
+    try:
+        key.verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -7,94 +7,159 @@ there is little to do, few commits when there is much.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from gateway.audit.record import Intent, Outcome
+from gateway.audit.chain import canonical
+from gateway.audit.record import Attempt, Intent, Outcome
 from gateway.audit.store import AuditStore, StoreUnavailable, open_engine
 from gateway.audit.writer import Draft, Writer, draft
 from kakehashi.paths import Home
 
 AuditUnavailable = StoreUnavailable
+T = TypeVar("T")
+_LOG = logging.getLogger("gateway.audit")
 _BATCH = 512
-_OPEN_TENANTS = 100_000  # requests whose outcome is awaited; far above what one process can hold
+_OPEN = 100_000  # requests whose outcome is awaited; far above what one process can hold
+# The head file may lag behind the commits by this much: its signature and sync would cost more than the records.
+HEAD_EVERY_S = 0.25
 
 
 class AuditLog:
-    """Stores intents and outcomes; each call returns only when its record is durable, or raises AuditUnavailable."""
+    """Stores records; ``intent`` and ``outcome`` return only when theirs is durable, or raise AuditUnavailable."""
 
     def __init__(self, database_url: str, home: Home, *, keep_bodies: bool = True, role: str = "gateway") -> None:
         self._url, self._home, self._keep_bodies, self._role = database_url, home, keep_bodies, role
-        self._queue: asyncio.Queue[tuple[Draft, asyncio.Future[None]] | None] = asyncio.Queue()
+        self._waiting: list[tuple[Draft, asyncio.Future[None]]] = []
+        self._wake, self._committed = asyncio.Event(), asyncio.Event()
+        self._closing = False
+        self.barred = ""  # why no request may begin, though records could be stored
         self._tenants: OrderedDict[str, str] = OrderedDict()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
+        self._head_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit-head")
         self._writer: Writer | None = None
         self._task: asyncio.Task[None] | None = None
+        self._head_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store and take a writer slot. Raises AuditUnavailable."""
+        """Open the store and take a writer slot. Raises AuditUnavailable, ConfigError."""
         self._writer = await self._call(self._open)
         self._task = asyncio.create_task(self._run(), name="audit-writer")
+        self._committed.set()  # a chain that has just begun has no head yet
+        self._head_task = asyncio.create_task(self._keep_head(self._writer), name="audit-head")
 
     def _open(self) -> Writer:
         store = AuditStore(open_engine(self._url))
         store.create()
-        return Writer(store, self._home, self._role, keep_bodies=self._keep_bodies)
+        return Writer(store, self._home, self._role, keep_bodies=self._keep_bodies, heads_by_owner=True)
+
+    @property
+    def chain(self) -> Writer:
+        """The writer of this process. Raises AuditUnavailable before the start."""
+        if self._writer is None:
+            raise AuditUnavailable("The audit log is not running.")
+        return self._writer
+
+    @property
+    def folder(self) -> Path:
+        """Where the writers' locks lie."""
+        return self._home.root / "audit"
+
+    @property
+    def writer(self) -> str:
+        """The name of this log's writer, once started."""
+        return self._writer.name if self._writer else ""
+
+    @property
+    def started(self) -> bool:
+        return self._writer is not None
+
+    async def check(self) -> None:
+        """See whether the log takes records again, after it did not; the outage is then on record."""
+        await self.event("recovered", "", {})
 
     async def intent(self, record: Intent) -> None:
+        if self.barred:
+            raise AuditUnavailable(self.barred)
         self._tenants[record.request_id] = record.team
-        while len(self._tenants) > _OPEN_TENANTS:
+        while len(self._tenants) > _OPEN:
             self._tenants.popitem(last=False)
         await self._put(draft(record))
+
+    async def attempt(self, record: Attempt) -> None:
+        await self._put(draft(record, self._tenants.get(record.request_id, "")))
 
     async def outcome(self, record: Outcome) -> None:
         await self._put(draft(record, self._tenants.pop(record.request_id, "")))
 
     async def event(self, kind: str, request_id: str, data: dict[str, Any]) -> None:
-        """Any other act worth keeping: admin changes, policy loads."""
-        await self._put(Draft(kind, request_id, "", data))
+        """Any other act worth keeping: policy loads, seals, erasures."""
+        await self._put(Draft(kind, request_id, "", data, encoded=canonical(data)))
+
+    @property
+    def _running(self) -> bool:
+        return self._task is not None and not self._task.done() and not self._closing
 
     async def _put(self, item: Draft) -> None:
-        if self._task is None or self._task.done():
+        if not self._running:
             raise AuditUnavailable("The audit log is not running.")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put((item, done))
+        self._waiting.append((item, done))
+        self._wake.set()
         await done
 
     async def _run(self) -> None:
-        running = True
-        while running:
-            batch = []
-            next_one = await self._queue.get()
-            while next_one is not None:
-                batch.append(next_one)
-                if self._queue.empty() or len(batch) == _BATCH:
-                    break
-                next_one = self._queue.get_nowait()
-            running = next_one is not None
-            error: StoreUnavailable | None = None
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            error: StoreUnavailable | None = AuditUnavailable("The audit writer failed.")
             try:
-                await self._call(self._append, [item for item, _ in batch])
+                await self._call(self.chain.append, [item for item, _ in batch])
+                error = None
+                self._committed.set()
             except StoreUnavailable as unavailable:
                 error = unavailable
-            for _, done in batch:
-                if not done.done():  # the waiter may be gone: its client left
-                    done.set_exception(error) if error else done.set_result(None)
+            finally:
+                for _, done in batch:
+                    if not done.done():  # the waiter may be gone: its client left
+                        done.set_exception(error) if error else done.set_result(None)
 
-    def _append(self, items: list[Draft]) -> None:
-        assert self._writer is not None  # noqa: S101 - start() sets it before the task runs
-        if items:
-            self._writer.append(items)
+    async def _keep_head(self, writer: Writer) -> None:
+        """Write the head soon after commits, at most once in ``HEAD_EVERY_S``."""
+        loop, failed = asyncio.get_running_loop(), False
+        while True:
+            await self._committed.wait()
+            self._committed.clear()
+            try:
+                await loop.run_in_executor(self._head_thread, writer.write_head)
+                failed = False
+            except OSError as error:
+                if not failed:
+                    _LOG.error("The head of the audit chain cannot be written: %s", error.strerror)
+                failed = True
+                self._committed.set()
+            await asyncio.sleep(HEAD_EVERY_S)
 
-    async def _call(self, function: Any, *arguments: Any) -> Any:
+    async def _call(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def close(self) -> None:
-        """Write what is queued, then stop."""
-        if self._task and not self._task.done():
-            await self._queue.put(None)
-            await self._task
+        """Write what is waiting, then the head, then stop."""
+        self._closing = True
+        self._wake.set()
+        if self._task:
+            await asyncio.wait([self._task])
+        if self._head_task:
+            self._head_task.cancel()
+            await asyncio.wait([self._head_task])
+        self._head_thread.shutdown()
         if self._writer:
             await self._call(self._writer.close)
             self._writer.store.engine.dispose()

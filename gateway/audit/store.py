@@ -1,48 +1,20 @@
-"""Where audit entries lie: three SQL tables (SQLite or PostgreSQL). Synchronous: called in a thread."""
+"""Where audit entries lie: SQL tables (SQLite or PostgreSQL). Synchronous: called in a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.audit.tables import CHECKPOINTS, ENTRIES, KEYS, SEARCHED
+from gateway.storage.schema import prepare
 from kakehashi.errors import NotReady
 
-METADATA = sa.MetaData()
-
-ENTRIES = sa.Table(
-    "audit_entries",
-    METADATA,
-    sa.Column("writer", sa.String(64), primary_key=True),
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("request_id", sa.String(80), nullable=False, index=True),
-    sa.Column("time", sa.String(32), nullable=False, index=True),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("entry", sa.Text, nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=True),
-)
-KEYS = sa.Table(
-    "audit_keys",
-    METADATA,
-    sa.Column("id", sa.String(160), primary_key=True),
-    sa.Column("day", sa.String(10), nullable=False, index=True),
-    sa.Column("wrapped", sa.LargeBinary, nullable=True),
-    comment="one data key per tenant and day; a null wrapped key is erased for good",
-)
-CHECKPOINTS = sa.Table(
-    "audit_checkpoints",
-    METADATA,
-    sa.Column("writer", sa.String(64), primary_key=True),
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-    sa.Column("signature", sa.String(128), nullable=False),
-)
+T = TypeVar("T")
 
 
 class StoreUnavailable(NotReady):
@@ -53,7 +25,7 @@ class StoreUnavailable(NotReady):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One stored entry. ``entry`` is the canonical JSON text that the chain covers."""
+    """One stored entry. ``entry`` is the canonical JSON text that the chain covers; ``columns``: see ``SEARCHED``."""
 
     writer: str
     seq: int
@@ -63,94 +35,125 @@ class Row:
     entry: str
     hash: str
     body: bytes | None
+    columns: tuple[str | None, ...] = (None,) * len(SEARCHED)
+
+    def values(self) -> tuple[Any, ...]:
+        return (
+            self.writer, self.seq, self.request_id, self.time, self.kind, self.entry, self.hash, self.body,
+            *self.columns,
+        )  # fmt: skip
+
+
+def row_of(found: Sequence[Any]) -> Row:
+    """A row from all columns of ``audit_entries``."""
+    writer, seq, request_id, time, kind, entry, digest, body, *columns = found
+    return Row(writer, seq, request_id, time, kind, entry, digest, body, tuple(columns))
 
 
 def open_engine(url: str) -> sa.Engine:
     """An engine for the audit tables; SQLite in WAL mode with a full sync at each commit (durable means on disk)."""
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if url.startswith("sqlite"):
+    sqlite = url.startswith("sqlite")
+    engine = sa.create_engine(url) if sqlite else sa.create_engine(url, pool_pre_ping=True, pool_size=2)
+    if sqlite:
 
         @sa.event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _: Any) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA busy_timeout=10000")
+            connection.execute("PRAGMA secure_delete=ON")  # erased keys do not stay behind in freed pages
 
     return engine
 
 
 class AuditStore:
-    """Append and read. Rows are never updated; only a body may be erased (set to null) by :meth:`erase_bodies`."""
+    """Append and read. Entries are never updated; only bodies and data keys are erased, by retention.
+
+    Appending keeps one connection open, so it belongs to one thread at a time; reading takes one from the pool.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._appending: sa.Connection | None = None
+        marks = ", ".join(["?" if engine.dialect.name == "sqlite" else "%s"] * len(ENTRIES.columns))
+        self._insert = f"INSERT INTO audit_entries ({', '.join(ENTRIES.columns.keys())}) VALUES ({marks})"  # noqa: S608 - fixed names
 
     def create(self) -> None:
+        """Make or migrate the tables. Raises StoreUnavailable, and ConfigError for a schema that does not fit."""
         try:
-            METADATA.create_all(self.engine, checkfirst=True)
-        except SQLAlchemyError as error:
-            # Several processes may create the tables at once; the second attempt then finds them.
-            try:
-                METADATA.create_all(self.engine, checkfirst=True)
-            except SQLAlchemyError:
-                raise StoreUnavailable(f"The audit tables cannot be created: {type(error).__name__}.") from error
+            prepare(self.engine)
+        except NotReady as error:
+            raise StoreUnavailable(f"The audit tables cannot be opened: {error.message}") from error
 
-    def append(self, rows: Sequence[Row], checkpoint: tuple[str, int, str, str] | None = None) -> None:
-        """Store the rows in one transaction. Raises StoreUnavailable; then none of them is stored."""
-        values = [{name: getattr(row, name) for name in Row.__slots__} for row in rows]
+    def append(
+        self,
+        rows: Sequence[Row],
+        checkpoint: tuple[str, int, str, str] | None = None,
+        also: Callable[[sa.Connection], None] | None = None,
+    ) -> None:
+        """Store the rows in one transaction; ``also`` stores more in it. Raises StoreUnavailable; then none is stored."""
         try:
-            with self.engine.begin() as connection:
-                connection.execute(sa.insert(ENTRIES), values)
+            connection = self._appending or self.engine.connect()
+            self._appending = connection
+            with connection.begin():
+                connection.exec_driver_sql(self._insert, [row.values() for row in rows])
                 if checkpoint:
                     names = ("writer", "seq", "hash", "signature")
                     connection.execute(sa.insert(CHECKPOINTS), [dict(zip(names, checkpoint, strict=True))])
+                if also:
+                    also(connection)
         except SQLAlchemyError as error:
+            self.let_go()
             raise StoreUnavailable(f"The audit record cannot be stored: {type(error).__name__}.") from error
+
+    def let_go(self) -> None:
+        """Give the appending connection back; the next append takes a fresh one."""
+        connection, self._appending = self._appending, None
+        if connection is not None:
+            try:
+                connection.close()
+            except SQLAlchemyError:
+                connection.invalidate()  # it is broken already: nothing to give back
 
     def last(self, writer: str) -> Row | None:
         query = sa.select(ENTRIES).where(ENTRIES.c.writer == writer).order_by(ENTRIES.c.seq.desc()).limit(1)
-        with self.engine.connect() as connection:
-            found = connection.execute(query).first()
-        return Row(*found) if found else None
+        return self._row(query)
+
+    def entry(self, writer: str, seq: int) -> Row | None:
+        return self._row(sa.select(ENTRIES).where(ENTRIES.c.writer == writer, ENTRIES.c.seq == seq))
+
+    def _row(self, query: sa.Select[Any]) -> Row | None:
+        found = self.read(lambda connection: connection.execute(query).first())
+        return row_of(found) if found else None
+
+    def read(self, question: Callable[[sa.Connection], T]) -> T:
+        """Raises StoreUnavailable when the database does not answer."""
+        try:
+            with self.engine.connect() as connection:
+                return question(connection)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(f"The audit log cannot be read: {type(error).__name__}.") from error
 
     def writers(self) -> list[str]:
-        query = sa.select(ENTRIES.c.writer).distinct().order_by(ENTRIES.c.writer)
+        """The names of all chains, one look into the primary key each (DISTINCT would read every entry)."""
+        found: list[str] = []
+        query = sa.select(sa.func.min(ENTRIES.c.writer)).where(ENTRIES.c.writer > sa.bindparam("after"))
         with self.engine.connect() as connection:
-            return list(connection.execute(query).scalars())
+            while name := connection.execute(query, {"after": found[-1] if found else ""}).scalar():
+                found.append(name)
+        return found
+
+    def count(self) -> int:
+        """How many entries there are, by the numbers of each chain: counting rows would read them all."""
+        ends = sa.select(sa.func.min(ENTRIES.c.seq), sa.func.max(ENTRIES.c.seq)).group_by(ENTRIES.c.writer)
+        return sum(last - first + 1 for first, last in self.read(lambda connection: connection.execute(ends).all()))
 
     def rows(self, writer: str) -> Iterator[Row]:
         """All rows of a writer in the order of their numbers, as a stream."""
         query = sa.select(ENTRIES).where(ENTRIES.c.writer == writer).order_by(ENTRIES.c.seq)
         with self.engine.connect().execution_options(yield_per=500) as connection:
             for found in connection.execute(query):
-                yield Row(*found)
-
-    def find(
-        self,
-        *,
-        request_ids: Sequence[str] = (),
-        since: str = "",
-        until: str = "",
-        action: str = "",
-        limit: int | None = None,
-    ) -> list[Row]:
-        """Rows by request id, time (ISO, half open) and beginning of the action; newest last; ``limit`` keeps the newest.
-
-        The action is found in the entry itself, which is canonical JSON: a column would have to be added to old
-        archives before they could be read.
-        """
-        query = sa.select(ENTRIES).order_by(ENTRIES.c.time.desc(), ENTRIES.c.writer, ENTRIES.c.seq.desc())
-        if request_ids:
-            query = query.where(ENTRIES.c.request_id.in_(request_ids))
-        if since:
-            query = query.where(ENTRIES.c.time >= since)
-        if until:
-            query = query.where(ENTRIES.c.time < until)
-        if action:
-            written = orjson.dumps(action).decode().removesuffix('"')
-            query = query.where(ENTRIES.c.entry.contains(f'"action":{written}', autoescape=True))
-        with self.engine.connect() as connection:
-            return [Row(*found) for found in connection.execute(query.limit(limit))][::-1]
+                yield row_of(found)
 
     def checkpoints(self, writer: str) -> list[tuple[int, str, str]]:
         table = CHECKPOINTS.c
@@ -160,9 +163,15 @@ class AuditStore:
 
     def data_key(self, key_id: str) -> tuple[bool, bytes | None]:
         """Whether the key is known, and its wrapped form (None once erased)."""
-        with self.engine.connect() as connection:
-            found = connection.execute(sa.select(KEYS.c.wrapped).where(KEYS.c.id == key_id)).first()
+        query = sa.select(KEYS.c.wrapped).where(KEYS.c.id == key_id)
+        found = self.read(lambda connection: connection.execute(query).first())
         return (found is not None, found[0] if found else None)
+
+    def some_data_key(self) -> tuple[str, bytes] | None:
+        """The newest data key that is not erased, to see whether the master key fits."""
+        query = sa.select(KEYS.c.id, KEYS.c.wrapped).where(KEYS.c.wrapped.is_not(None)).order_by(KEYS.c.day.desc())
+        found = self.read(lambda connection: connection.execute(query.limit(1)).first())
+        return (found[0], found[1]) if found else None
 
     def add_data_key(self, key_id: str, day: str, wrapped: bytes) -> None:
         """Store a new key; another writer may have been first, then its key stays."""
@@ -174,14 +183,9 @@ class AuditStore:
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"The audit data key cannot be stored: {type(error).__name__}.") from error
 
-    def keys_before(self, day: str, tenant: str = "") -> list[str]:
-        """Ids of live data keys of days before ``day`` (ISO date), of one tenant or all."""
-        query = sa.select(KEYS.c.id).where(KEYS.c.day < day, KEYS.c.wrapped.is_not(None)).order_by(KEYS.c.id)
-        with self.engine.connect() as connection:
-            found = list(connection.execute(query).scalars())
-        return [key for key in found if not tenant or key.rpartition("/")[0] == tenant]
-
-    def erase_keys(self, key_ids: Sequence[str]) -> None:
-        """Forget data keys for good: what they encrypted can never be read again."""
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(KEYS).where(KEYS.c.id.in_(key_ids)).values(wrapped=None))
+    def find(self, *, request_ids: Sequence[str] = (), limit: int | None = None) -> list[Row]:
+        """Rows of these requests (or all), newest last; ``limit`` keeps the newest. More: ``gateway.audit.search``."""
+        query = sa.select(ENTRIES).order_by(ENTRIES.c.time.desc(), ENTRIES.c.writer, ENTRIES.c.seq.desc())
+        if request_ids:
+            query = query.where(ENTRIES.c.request_id.in_(request_ids))
+        return self.read(lambda connection: [row_of(found) for found in connection.execute(query.limit(limit))])[::-1]

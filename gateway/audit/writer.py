@@ -8,102 +8,103 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
-import os
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import IO, Any
 
-from gateway.audit.chain import GENESIS, canonical, link
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.audit.chain import GENESIS, canonical, embedded, link
+from gateway.audit.clock import EntryClock
 from gateway.audit.crypto import Signer, Vault
-from gateway.audit.record import Intent, Outcome
+from gateway.audit.heads import Heads, head_message, home_id
+from gateway.audit.record import Attempt, Intent, Outcome
 from gateway.audit.store import AuditStore, Row, StoreUnavailable
+from gateway.audit.tables import searched
+from gateway.ledger import rows as ledger_rows
+from gateway.ledger.entry import Entry
+from kakehashi.errors import ConfigError, IntegrityError
 from kakehashi.paths import Home
 
+__all__ = ["Draft", "Heads", "Writer", "draft", "head_message"]
 CHECKPOINT_EVERY = 1000
+VERSION = 2  # of an entry; 1: written before times were checked and columns searched
+_CIPHERS = 256  # data keys kept unwrapped
+_KINDS = {Intent: "intent", Outcome: "outcome", Attempt: "attempt"}
+_NOT_DATA = ("body", "request_id", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry before it has its number: kind, request id, tenant (for the data key), data and body in clear."""
+    """An entry before it has its number: kind, request id, tenant (for the data key), data and body in clear.
+
+    ``ledger``: the half of the ledger's row that is stored with it.
+    """
 
     kind: str
     request_id: str
     tenant: str
     data: dict[str, Any]
     body: bytes = b""
+    encoded: bytes = b""  # canonical data, where the caller has made it already
+    ledger: tuple[Entry, ...] = ()
 
 
-def draft(record: Intent | Outcome, tenant: str = "") -> Draft:
-    """The draft of an intent or outcome. An outcome's tenant is that of its intent."""
+def draft(record: Intent | Attempt | Outcome, tenant: str = "") -> Draft:
+    """The draft of a record. The tenant of an outcome or attempt is that of its intent."""
     # Not dataclasses.asdict: its deep copies cost more than the rest of the record.
-    data = {name: getattr(record, name) for name in record.__slots__ if name not in ("body", "request_id")}
+    data = {name: getattr(record, name) for name in record.__slots__ if name not in _NOT_DATA}
     for name in ("latency_ms", "ttft_ms"):
         if data.get(name) is not None:
             data[name] = round(data[name], 3)
-    kind = "intent" if isinstance(record, Intent) else "outcome"
-    return Draft(kind, record.request_id, tenant or getattr(record, "team", ""), data, record.body)
-
-
-def head_message(writer: str, seq: int, digest: str) -> bytes:
-    """What a head's or checkpoint's signature covers."""
-    return f"kakehashi audit head\n{writer}\n{seq}\n{digest}".encode()
-
-
-class Heads:
-    """The signed heads of this installation's chains: one small file each under ``$KAKEHASHI_HOME/audit/``."""
-
-    def __init__(self, folder: Path, signer: Signer) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.folder, self._signer = folder, signer
-
-    def write(self, writer: str, seq: int, digest: str) -> None:
-        signature = self._signer.sign(head_message(writer, seq, digest))
-        temporary = self.folder / f".{writer}.tmp"
-        temporary.write_text(json.dumps({"writer": writer, "seq": seq, "hash": digest, "signature": signature}))
-        temporary.replace(self.folder / f"{writer}.head")
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """All heads by writer; an unreadable head is given as an empty one, which verifies as changed."""
-        found = {}
-        for path in sorted(self.folder.glob("*.head")):
-            try:
-                found[path.stem] = dict(json.loads(path.read_text()))
-            except (json.JSONDecodeError, ValueError):
-                found[path.stem] = {}
-        return found
-
-
-def home_id(folder: Path) -> str:
-    """A random name of this installation, so that chains of several machines in one database never share a name."""
-    path = folder / "id"
-    if not path.exists():
-        temporary = folder / f".id.{os.getpid()}"
-        temporary.write_text(secrets.token_hex(4))
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
-    return path.read_text().strip()
+    body = b"" if isinstance(record, Attempt) else record.body
+    tenant = tenant or getattr(record, "team", "")
+    # Encoded here, in the caller's hands: data that cannot be encoded fails for itself, not for a whole batch.
+    return Draft(_KINDS[type(record)], record.request_id, tenant, data, body, canonical(data), record.ledger)
 
 
 class Writer:
-    """Extends one chain. Not thread-safe: its owner calls it from one thread at a time."""
+    """Extends one chain. Not thread-safe: its owner calls it from one thread at a time (:meth:`write_head` apart).
 
-    def __init__(self, store: AuditStore, home: Home, role: str, *, keep_bodies: bool = True) -> None:
-        self.store, self._keep_bodies = store, keep_bodies
+    ``heads_by_owner``: the owner calls :meth:`write_head` itself, soon after each append; else each append does.
+    """
+
+    def __init__(
+        self,
+        store: AuditStore,
+        home: Home,
+        role: str,
+        *,
+        keep_bodies: bool = True,
+        heads_by_owner: bool = False,
+        clock: EntryClock | None = None,
+    ) -> None:
+        self.store, self._keep_bodies, self._heads_by_owner = store, keep_bodies, heads_by_owner
         self.folder = home.root / "audit"
         self.signer, self.vault = Signer.open(home.secrets), Vault.open(home.secrets)
+        self._check_master_key()
         self.heads = Heads(self.folder, self.signer)
-        self._ciphers: dict[str, Any] = {}
+        self._clock = clock or EntryClock()
+        self._ciphers: dict[str, tuple[str, AESGCM]] = {}
         self._lock: IO[str] | None = None
+        self._doubtful: Row | None = None
         self.name = ""
-        self._seq, self._hash = 0, GENESIS
+        self.head: tuple[int, str] = (0, GENESIS)
         self._take_slot(role)
+
+    def _check_master_key(self) -> None:
+        """Raises ConfigError when the database's keys were wrapped by another installation's master key."""
+        found = self.store.some_data_key()
+        if found is None:
+            return
+        try:
+            self.vault.cipher(*found)
+        except IntegrityError:
+            raise ConfigError(
+                "secrets/audit-master.key is not the one that this database's audit keys were made with.",
+                hint="Gateways that share a database share the secrets folder: copy it from the first one.",
+            ) from None
 
     def _take_slot(self, role: str) -> None:
         """Lock the first free chain of this role that is whole; a chain whose end is missing is left as evidence."""
@@ -117,73 +118,131 @@ class Writer:
                 lock.close()
                 continue
             last = self.store.last(name)
-            head = heads.get(name)
-            if head is not None and (last is None or last.seq < int(head.get("seq", 0))):
+            if not self._whole(name, last, heads.get(name)):
                 lock.close()
                 continue
             self.name, self._lock = name, lock
             if last:
-                self._seq, self._hash = last.seq, last.hash
+                self.head = (last.seq, last.hash)
+                self._clock.start_after(last.time)
             else:
                 self._begin(heads)
             return
         raise StoreUnavailable("No free audit writer slot.")
+
+    def _whole(self, name: str, last: Row | None, head: dict[str, Any] | None) -> bool:
+        """Whether a chain reaches its head and agrees with it."""
+        if head is None:
+            return True
+        seq = int(head.get("seq", 0))
+        if last is None or last.seq < seq:
+            return False
+        at_head = last if last.seq == seq else self.store.entry(name, seq)
+        return at_head is None or at_head.hash == head.get("hash")
 
     def _begin(self, heads: dict[str, dict[str, Any]]) -> None:
         """The first entry names every other chain's head, so that a whole chain cannot vanish unnoticed."""
         known = {name: [head.get("seq", 0), head.get("hash", "")] for name, head in heads.items()}
         self.append([Draft("begin", "", "", {"signing_key": self.signer.public_hex, "heads": known})])
 
-    def append(self, drafts: list[Draft]) -> None:
+    def append(self, drafts: Sequence[Draft]) -> None:
         """Store the drafts durably, in order, in one transaction. On StoreUnavailable the chain is as before."""
-        seq, digest, rows = self._seq, self._hash, []
-        for item in drafts:
-            seq += 1
-            row = self._row(item, seq, digest)
+        self._settle_doubt()
+        moment, jump = self._clock.now()
+        if jump:
+            drafts = [Draft("clock", "", "", {"from": jump[0], "to": jump[1]}), *drafts]
+        (start, digest), rows = self.head, []
+        for seq, item in enumerate(drafts, start + 1):
+            row = self._row(item, seq, moment, digest)
             digest = row.hash
             rows.append(row)
         checkpoint = None
-        if seq // CHECKPOINT_EVERY > self._seq // CHECKPOINT_EVERY:
-            checkpoint = (self.name, seq, digest, self.signer.sign(head_message(self.name, seq, digest)))
-        self.store.append(rows, checkpoint)
-        self._seq, self._hash = seq, digest
-        self.heads.write(self.name, seq, digest)
+        end = start + len(rows)
+        if end // CHECKPOINT_EVERY > start // CHECKPOINT_EVERY:
+            checkpoint = (self.name, end, digest, self.signer.sign(head_message(self.name, end, digest)))
+        entries = [entry for item in drafts for entry in item.ledger]
+        also = partial(ledger_rows.write, entries=entries, writer=self.name) if entries else None
+        try:
+            self.store.append(rows, checkpoint, also)
+        except StoreUnavailable:
+            self._doubtful = rows[-1]
+            raise
+        self.head = (end, digest)
+        if not self._heads_by_owner:
+            self.write_head()
 
-    def _row(self, item: Draft, seq: int, previous: str) -> Row:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        blob, described = self._encrypt(item, now[:10], f"{self.name}:{seq}")
+    def _settle_doubt(self) -> None:
+        """After a failure: the connection may have broken between the commit and its confirmation.
+
+        Then the entries are stored, and the chain goes on after them, although their requests were refused.
+        """
+        if self._doubtful is None:
+            return
+        last, doubtful = self.store.last(self.name), self._doubtful
+        if last is not None and (last.seq, last.hash) == (doubtful.seq, doubtful.hash):
+            self.head = (last.seq, last.hash)
+        elif (last.seq if last else 0) != self.head[0]:
+            raise StoreUnavailable(
+                f"The audit chain {self.name} was changed by somebody else.",
+                hint="Give each gateway an audit folder of its own; then run `kakehashi audit verify`.",
+            )
+        self._doubtful = None
+
+    def write_head(self) -> None:
+        """Write the head as it is now. May be called from another thread than :meth:`append`. Raises OSError."""
+        self.heads.write(self.name, *self.head)
+
+    def _row(self, item: Draft, seq: int, moment: str, previous: str) -> Row:
+        blob, described = self._encrypt(item, moment[:10], f"{self.name}:{seq}")
         entry = canonical(
             {
-                "v": 1,
+                "v": VERSION,
                 "writer": self.name,
                 "seq": seq,
-                "time": now,
+                "time": moment,
                 "kind": item.kind,
                 "request_id": item.request_id,
-                "data": item.data,
+                "data": embedded(item.encoded or canonical(item.data)),
                 "body": described,
             }
         )
-        return Row(self.name, seq, item.request_id, now, item.kind, entry.decode(), link(previous, entry), blob)
+        columns = searched(item.kind, item.data)
+        digest = link(previous, entry)
+        return Row(self.name, seq, item.request_id, moment, item.kind, entry.decode(), digest, blob, columns)
 
     def _encrypt(self, item: Draft, day: str, bound_to: str) -> tuple[bytes | None, dict[str, Any] | None]:
         if not (item.body and self._keep_bodies):
             return None, None
-        key_id = f"{item.tenant or '-'}/{day}"
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
+        wanted = f"{item.tenant or '-'}/{day}"
+        found = self._ciphers.get(wanted)
+        if found is None:
+            found = self._data_key(wanted, day)
+            self._ciphers = {wanted: found, **dict(list(self._ciphers.items())[: _CIPHERS - 1])}
+        key_id, cipher = found
+        blob = self.vault.encrypt(cipher, item.body, bound_to)
+        return blob, {"key": key_id, "sha256": hashlib.sha256(blob).hexdigest(), "bytes": len(item.body)}
+
+    def _data_key(self, wanted: str, day: str) -> tuple[str, AESGCM]:
+        """The data key of a tenant's day. After one was erased (the clock went back), the day gets another: ``…#2``."""
+        for number in range(1, 100):
+            key_id = wanted if number == 1 else f"{wanted}#{number}"
             known, wrapped = self.store.data_key(key_id)
             if not known:
                 self.store.add_data_key(key_id, day, self.vault.new_key(key_id))
                 _, wrapped = self.store.data_key(key_id)
-            if wrapped is None:
-                raise StoreUnavailable(f"The data key {key_id} was erased; no body can be stored under it.")
-            cipher = self.vault.cipher(key_id, wrapped)
-            self._ciphers = {key_id: cipher, **dict(list(self._ciphers.items())[:255])}
-        blob = self.vault.encrypt(cipher, item.body, bound_to)
-        return blob, {"key": key_id, "sha256": hashlib.sha256(blob).hexdigest(), "bytes": len(item.body)}
+            if wrapped is not None:
+                try:
+                    return key_id, self.vault.cipher(key_id, wrapped)
+                except IntegrityError as error:
+                    raise StoreUnavailable(error.message) from error
+        raise StoreUnavailable(f"The data keys of {wanted} were erased again and again.")
 
     def close(self) -> None:
+        """Write the head, and let go of the slot."""
+        self.store.let_go()
         if self._lock:
-            self._lock.close()
-            self._lock = None
+            try:
+                self.write_head()
+            finally:
+                self._lock.close()
+                self._lock = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gateway.guardrails import injection, wording
-from gateway.guardrails.detectors import PERSONAL_DATA, resolve
+from gateway.guardrails.detectors import PERSONAL_DATA, Detector, Need, resolve
 from gateway.guardrails.masking import MaskMap
 from gateway.guardrails.policy import ALWAYS_ONE_WAY, Policy, Profile, TypePolicy
 from gateway.guardrails.request import Guard
@@ -32,13 +32,18 @@ class Ruleset:
     name: str
     profile: Profile
     types: Mapping[Scope, Types]
+    detectors: Mapping[Scope, Sequence[tuple[str, str, Detector, Need]]]  # of personal data: those that are asked for
 
     @classmethod
     def of(cls, name: str, profile: Profile) -> Ruleset:
         """``both`` is what ``guard scan`` looks for; the input's word comes first."""
         scopes = {"input": profile.input, "output": profile.output, "both": {**profile.output, **profile.input}}
         wanted = {scope: {t: p for t, p in types.items() if p.action != "allow"} for scope, types in scopes.items()}
-        return cls(name, profile, wanted)  # type: ignore[arg-type]
+        detectors = {
+            scope: [(name, *entry) for name, entry in PERSONAL_DATA.items() if entry[0] in types]
+            for scope, types in wanted.items()
+        }
+        return cls(name, profile, wanted, detectors)  # type: ignore[arg-type]
 
     def one_way(self, finding: Finding) -> bool:
         policies = [types[finding.type] for types in self.types.values() if finding.type in types]
@@ -96,16 +101,19 @@ class Engine:
     def _examine(self, view: View, rules: Ruleset, scope: Scope) -> tuple[Finding, ...]:
         types = rules.types[scope]
         hits: list[Hit] = []
-        for name, (type_, detector) in PERSONAL_DATA.items():
-            if type_ in types:
+        for name, type_, detector, need in rules.detectors[scope]:
+            if need == "" or getattr(view, need):
                 hits += _run(name, type_, detector, view)
-        hits = resolve(hits)
+        if hits:
+            hits = resolve(hits)
         if "INJECTION" in types:
             hits += _run("injection", "INJECTION", injection.detect, view)
         if "REGULATED_WORDING" in types:
             hits += _run("wording", "REGULATED_WORDING", wording.detect, view)
             if scope == "both" and rules.profile.disclosures:
                 hits += _run("wording", "REGULATED_WORDING", wording.disclosures, view)
+        if not hits:
+            return ()
         found = (_finding(view, hit, rules.profile, types[hit.type]) for hit in hits)
         return tuple(sorted((f for f in found if f), key=lambda f: (f.start, f.end)))
 

@@ -13,6 +13,7 @@ from gateway.guardrails.masking import MaskMap
 
 SENTENCE_ENDS = "。！？\n"
 SEGMENT = 80  # characters after which a segment may end without a sentence end
+_SENTENCE_END = re.compile(f"[{SENTENCE_ENDS}]")
 LOOKBACK = 256  # characters of earlier text that the check of a segment sees
 _LIMIT = 4096  # characters held at most, should no border come
 _BLANKS = 32  # blanks looked across when a number might go on behind them
@@ -58,6 +59,8 @@ def _in_pem(text: str, cut: int) -> bool:
 
 def next_cut(text: str) -> int:
     """Where the first segment of ``text`` ends; 0 when more text is needed to tell."""
+    if len(text) < SEGMENT and _SENTENCE_END.search(text) is None:
+        return 0
     for cut in range(1, min(len(text), _LIMIT) + 1):
         if text[cut - 1] in SENTENCE_ENDS:
             safe = _safe(text, cut) if text[cut - 1] == "\n" else not _in_pem(text, cut)

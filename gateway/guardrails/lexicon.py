@@ -56,14 +56,17 @@ class Lexicon:
 
     @cached_property
     def _finder(self) -> tuple[AhoCorasick, list[_Word]]:
-        words: dict[tuple[str, bool], tuple[set[str], bool]] = {}
+        # Tens of thousands of words mean a few hundred things: each thing is there once.
+        things: dict[_Word, _Word] = {}
+        words: dict[tuple[str, bool], _Word] = {}
         for name in self._names:
             english = name.endswith("_en")
             for word, concept, begins in _entries(name):
-                concepts, _ = words.setdefault((word, english), (set(), begins))
-                concepts.add(concept)
-        made = [_Word(tuple(sorted(concepts)), english, begins) for (_, english), (concepts, begins) in words.items()]
-        return AhoCorasick([word for word, _ in words]), made
+                known = words.get((word, english))
+                concepts = (concept,) if known is None else tuple(sorted({*known.concepts, concept}))
+                made = _Word(concepts, english, begins if known is None else known.begins)
+                words[word, english] = things.setdefault(made, made)
+        return AhoCorasick([word for word, _ in words]), list(words.values())
 
     def mentions(self, text: str) -> list[Mention]:
         """Every word of the lists in ``text``, in order."""

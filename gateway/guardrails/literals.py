@@ -8,7 +8,8 @@ never the reverse.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -113,14 +114,18 @@ class Prefilter:
         """(offset of a word, indices of the patterns that want it), in order of the text."""
         if self._automaton is None:
             return []
-        found = self._automaton.find_matches_as_indexes(lower(text), overlapping=True)
+        found = self._automaton.find_matches_as_indexes(_folded(text), overlapping=True)
         return [(start, self._owners[word]) for word, start, _ in found]
+
+    def those(self, text: str) -> set[int]:
+        """The indices of the patterns that can match."""
+        return {index for _, owners in self.places(text) for index in owners}.union(self.always)
 
     def possible(self, text: str) -> bool:
         """Whether any of the patterns can match."""
         if self.always or self._automaton is None:
             return bool(self.always)
-        return bool(self._automaton.find_matches_as_indexes(lower(text)))
+        return bool(self._automaton.find_matches_as_indexes(_folded(text)))
 
 
 class Finder:
@@ -131,6 +136,20 @@ class Finder:
 
     def starts(self, text: str) -> list[int]:
         return [start for _, start, _ in self._automaton.find_matches_as_indexes(lower(text))]
+
+
+def matches_from(pattern: re.Pattern[str], text: str, starts: Iterable[int]) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer``, where matches can begin only at ``starts`` (in order): a fraction of its cost."""
+    after = 0
+    for start in starts:
+        if start >= after and (match := pattern.match(text, start)):
+            yield match
+            after = match.end()
+
+
+def _folded(text: str) -> str:
+    """Lower case as regular expressions see it that ignore case: ı and ſ are i and s."""
+    return lower(text).replace("ı", "i").replace("ſ", "s")
 
 
 def lower(text: str) -> str:

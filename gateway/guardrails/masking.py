@@ -28,6 +28,7 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 _OPEN = r"(?:[\[［]{2}|\\[\[［]\\[\[［])"
 _CLOSE = r"(?:[\]］]{2}|\\[\]］]\\[\]］])"
+_CLOSING = "]］﹈"  # all characters that fold to the last of a placeholder
 _SHAPE = re.compile(rf"{_OPEN}(?P<inner>[A-Za-zＡ-Ｚａ-ｚ0-9０-９_＿\\ 　]{{4,40}}?){_CLOSE}")
 
 
@@ -48,7 +49,7 @@ class MaskMap:
     @classmethod
     def for_texts(cls, texts: Iterable[str]) -> MaskMap:
         """A map with a nonce that occurs in none of ``texts``."""
-        folded = [_fold(text) for text in texts]
+        folded = [_fold(text) for text in texts if any(closing in text for closing in _CLOSING)]
         for size in (2, 2, 2, 3, 3, 4):
             nonce = "".join(secrets.choice(_ALPHABET) for _ in range(size))
             if not any(f"_{nonce.upper()}]" in text for text in folded):

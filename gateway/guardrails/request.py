@@ -40,7 +40,8 @@ class Guard:
         self._rules = rules
         self._headers = headers
         self._masks = MaskMap("-")
-        self._known = ""
+        self._texts: list[str] = []
+        self._known: str | None = None  # the texts in their plain form, once it is asked for
         self._in_json = False
         self._streams: dict[tuple[object, ...], StreamGuard] = {}
         self.policy_ref = engine.ref
@@ -57,7 +58,7 @@ class Guard:
 
         map_request(body, collect, collect)
         self._masks = MaskMap.for_texts(texts)
-        self._known = "\x00".join(_plain(text) for text in texts)[:_KNOWN_LIMIT]
+        self._texts, self._known = texts, None
         self._in_json = _answers_json(body)
         return map_request(body, self._mask_input, self._mask_arguments)
 
@@ -98,7 +99,8 @@ class Guard:
         try:
             return map_message(item, self._answer_text, self._answer_arguments)
         except Blocked as blocked:
-            return {**item, "status": "incomplete", "content": [{"type": "refusal", "refusal": blocked.message}]}
+            kept = {name: item[name] for name in ("type", "id", "role", "call_id", "name") if name in item}
+            return {**kept, "status": "incomplete", "content": [{"type": "refusal", "refusal": blocked.message}]}
 
     def _answer_text(self, text: str) -> str:
         checked = "".join(self._checked_segments(text))
@@ -161,6 +163,8 @@ class Guard:
         return [f for f in findings if f.type in _ABOUT_WORDS or not self._came_in(text[f.start : f.end])]
 
     def _came_in(self, value: str) -> bool:
+        if self._known is None:
+            self._known = "\x00".join(_plain(text) for text in self._texts)[:_KNOWN_LIMIT]
         plain = _plain(value)
         return bool(plain) and plain in self._known
 

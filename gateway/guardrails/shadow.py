@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _HYPHENS = "‐‑‒–—―−﹘﹣⁃˗─━"
@@ -18,6 +19,18 @@ _VARIANTS = str.maketrans(
     "髙﨑嵜濵濱澤邊邉齋齊嶋嶌廣櫻眞國瀨瀧德惠榮條淵桒𠮷⻆冨槗栁鷗龍邨證學會佛圓渕",
     "高崎崎浜浜沢辺辺斎斎島島広桜真国瀬滝徳恵栄条渕桑吉角富橋柳鴎竜村証学会仏円渕",
 )
+
+
+def _unvaried(first: str, last: str) -> Iterator[str]:
+    """The ranges of a regular expression's class from ``first`` to ``last`` without the variants."""
+    begin = ord(first)
+    for variant in sorted(code for code in _VARIANTS if ord(first) <= code <= ord(last)):
+        if begin < variant:
+            yield f"{chr(begin)}-{chr(variant - 1)}"
+        begin = variant + 1
+    yield f"{chr(begin)}-{last}"
+
+
 _HOMOGLYPHS = str.maketrans(
     "АВЕКМНОРСТУХаеорсухіјѕԁԛԝһВΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυικ",
     "ABEKMHOPCTYXaeopcyxijsdqwhBABEZHIKMNOPTYXavopuik",
@@ -25,15 +38,22 @@ _HOMOGLYPHS = str.maketrans(
 _KANJI_DIGITS = str.maketrans("〇零○◯一二三四五六七八九壱弐参", "0000123456789123")
 
 _PLAIN = re.compile(r"[\n\t -~]*\Z")
+# Ordinary Japanese text and ASCII: characters that fold to themselves, whatever stands beside them.
+_UNCHANGED = re.compile(
+    rf"[\n\t -~、。〃々〇「」『』【】〔〕ぁ-ゖァ-ヶー㐀-䶿{''.join(_unvaried('一', '龿'))}]*\Z"
+)
+_NUMERAL = re.compile(r"[〇零○◯一二三四五六七八九壱弐参\d]")
 _MIXED_WORD = re.compile(r"[A-Za-z@.\d_-]*[\u0370-\u03ff\u0400-\u052f][A-Za-z@.\d_\u0370-\u03ff\u0400-\u052f-]*")
 _DASH_BETWEEN = re.compile(r"(?<=\d)[ー一―~](?=\d)")
 _KANJI_DASH = re.compile(r"(?<=[〇零一二三四五六七八九\d])ー(?=[〇零一二三四五六七八九\d])")
 _KANJI_RUN = re.compile(r"[〇零○◯一二三四五六七八九壱弐参\d](?:[-・().の \n]{0,2}[〇零○◯一二三四五六七八九壱弐参\d]){5,}")
 _KANJI_DIGIT = re.compile(r"[〇零○◯一二三四五六七八九壱弐参]")
 _SPOKEN = re.compile(r"(?:ゼロ|ぜろ|マル|まる)(?=[\d〇一二三四五六七八九ゼぜマま])|(?<=[\d〇一二三四五六七八九])(?:ゼロ|ぜろ|マル|まる)(?![ぁ-んァ-ヶ])|(?<=[\d〇一二三四五六七八九])(?:ゼロ|ぜろ)(?=の[\d〇一二三四五六七八九ゼぜ])")
+_SPOKEN_DIGITS = ("ゼロ", "ぜろ", "マル", "まる")
 _FOREIGN = re.compile(r"[\u0370-\u052f]")
 _SPACED = re.compile(r"(?<!\S)[^\W_](?: [\w'.,!?:@/-]){3,}(?!\S)")
-_RESHAPES = re.compile(rf"[\u0300-\u036f\u3099\u309a]|{_SPOKEN.pattern}|{_SPACED.pattern}")
+_COMBINING = re.compile(r"[\u0300-\u036f\u3099\u309a]")
+_MAYBE_SPACED = re.compile(r" [\w'.,!?:@/-] ")
 
 
 def _fold_char(char: str) -> str:
@@ -142,12 +162,21 @@ def _digits_of_run(run: str) -> str:
 def make_shadow(original: str) -> Shadow:
     """Normalise ``original`` for detection. Linear in its length."""
     if _PLAIN.match(original):
-        return _reshaped(original) if _SPACED.search(original) else Shadow(original, original)
+        return _reshaped(original) if _MAYBE_SPACED.search(original) and _SPACED.search(original) else Shadow(original, original)
+    if _UNCHANGED.match(original):
+        return _reshaped(original) if _reshapes(original) else Shadow(original, _digits_folded(original))
     folded = [_TABLE[char] for char in original]
     text = "".join(folded)
-    if len(text) != len(original) or "" in folded or _RESHAPES.search(text):
+    if len(text) != len(original) or "" in folded or _COMBINING.search(text) or _reshapes(text):
         return _reshaped(original)
     return Shadow(original, _digits_folded(_letters_folded(text)))
+
+
+def _reshapes(text: str) -> bool:
+    """Whether digits are spelled out or letters spaced out in ``text``."""
+    if any(word in text for word in _SPOKEN_DIGITS) and _SPOKEN.search(text):
+        return True
+    return _MAYBE_SPACED.search(text) is not None and _SPACED.search(text) is not None
 
 
 def _reshaped(original: str) -> Shadow:
@@ -168,6 +197,8 @@ def _letters_folded(text: str) -> str:
 
 def _digits_folded(text: str) -> str:
     """Length-preserving: long kanji numbers as digits, long vowel marks between digits as hyphens."""
+    if not _NUMERAL.search(text):
+        return text
     text = _KANJI_DASH.sub("-", text)
     text = _KANJI_RUN.sub(lambda m: _digits_of_run(m[0]), text)
     return _DASH_BETWEEN.sub("-", text)

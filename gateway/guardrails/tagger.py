@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from sudachipy import dictionary, tokenizer
@@ -24,6 +24,9 @@ class Token(NamedTuple):
     kind: str
 
 
+_token = partial(tuple.__new__, Token)  # as Token(…), without the call in between
+
+
 @lru_cache(maxsize=1)
 def _dictionary() -> Any:
     return dictionary.Dictionary(dict="small")
@@ -31,7 +34,7 @@ def _dictionary() -> Any:
 
 def _tokenizer() -> Any:
     if not hasattr(_LOCAL, "tokenizer"):
-        _LOCAL.tokenizer = _dictionary().tokenizer(mode=tokenizer.Tokenizer.SplitMode.C)
+        _LOCAL.tokenizer = _dictionary().tokenizer(mode=tokenizer.Tokenizer.SplitMode.C, fields={"pos"})
     return _LOCAL.tokenizer
 
 
@@ -49,6 +52,8 @@ def _kind(pos: tuple[str, ...]) -> str:
 def _chunks(text: str) -> list[tuple[int, str]]:
     """Pieces under Sudachi's limit, cut after a newline or 。 where there is one."""
     limit = _BYTES // 4
+    if len(text) <= limit:
+        return [(0, text)] if text else []
     pieces, position = [], 0
     while position < len(text):
         end = min(len(text), position + limit)
@@ -63,11 +68,13 @@ def _chunks(text: str) -> list[tuple[int, str]]:
 def tokens(text: str) -> list[Token]:
     """All morphemes of ``text`` in order, offsets in code points."""
     found: list[Token] = []
+    known = _KINDS
     for offset, piece in _chunks(text):
         for m in _tokenizer().tokenize(piece):
-            number = m.part_of_speech_id()
-            kind = _KINDS.get(number) or _KINDS.setdefault(number, _kind(m.part_of_speech()))
-            found.append(Token(offset + m.begin(), offset + m.end(), kind))
+            kind = known.get(number := m.part_of_speech_id())
+            if kind is None:
+                kind = known[number] = _kind(m.part_of_speech())
+            found.append(_token((m.begin() + offset, m.end() + offset, kind)))
     return found
 
 

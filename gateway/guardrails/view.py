@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from gateway.guardrails.shadow import Shadow, make_shadow
 from gateway.guardrails.types import Source
 
 _CELL_SPLIT = re.compile(r"[,\t|]")
+_DIGITS = re.compile(r"\d+")
 _LONG_NUMBER = re.compile(r"\d(?:[-. ・()の/\n]{0,3}\d){5}")
 _HEADING = re.compile(r"[^\d@:。]{1,20}\Z")
 
@@ -72,6 +74,30 @@ class View:
     def has_long_number(self) -> bool:
         """At least six digits in a row, separators aside."""
         return _LONG_NUMBER.search(self.text) is not None
+
+    @cached_property
+    def _runs(self) -> list[int]:
+        """Where runs of digits begin."""
+        return [match.start() for match in _DIGITS.finditer(self.text)]
+
+    def numbers(self, pattern: re.Pattern[str], lead: int = 0) -> Iterator[re.Match[str]]:
+        """As ``pattern.finditer``, looking only where a match can begin.
+
+        For patterns whose first digit begins a run of digits and has at most ``lead`` characters before it.
+        """
+        text, after = self.text, 0
+        for run in self._runs:
+            for start in range(max(after, run - lead), run + 1):
+                after = start + 1
+                if match := pattern.match(text, start):
+                    yield match
+                    after = match.end()
+                    break
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether the text holds a table."""
+        return bool(self._cells)
 
     @cached_property
     def _cells(self) -> list[tuple[int, int, str]]:

@@ -29,7 +29,8 @@ class RecordStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class Act:
     """Who changes what. ``action``: key.create, key.change, key.revoke, key.rotate, team.create, team.rename,
-    team.delete; ``target``: the id or name it is about; ``details``: what is asked, without any secret."""
+    team.change, team.delete, user.create …; ``target``: the id or name it is about; ``details``: what is asked, without any secret;
+    ``user_source``: how the user is known (``gateway.identity.model.Source``)."""
 
     request_id: str
     action: str
@@ -39,6 +40,8 @@ class Act:
     team: str = ""
     user: str = ""
     app: str = "admin"
+    user_source: str = ""
+    surface: str = "admin"
 
 
 class Administration:
@@ -53,7 +56,7 @@ class Administration:
         await self._records.intent(
             Intent(
                 request_id=act.request_id,
-                surface="admin",
+                surface=act.surface,
                 key_id=act.key_id,
                 team=act.team,
                 user=act.user,
@@ -63,6 +66,7 @@ class Administration:
                 prompt="",
                 policy="",
                 profile="",
+                user_source=act.user_source,
                 action=act.action,
                 target=redact(act.target)[:200],  # a key may be given where its id belongs
                 body=orjson.dumps(act.details, default=str),

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from gateway.identity import scopes
+from gateway.limits import spec
 from kakehashi.errors import UsageError
 
 PREFIX = "kk_"
-_SHAPE = re.compile(r"kk_[A-Za-z0-9_-]{43}", re.ASCII)
+SESSION_PREFIX = "kks_"
+_SHAPE = re.compile(r"kks?_[A-Za-z0-9_-]{43}", re.ASCII)
+_JWT = re.compile(r"[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", re.ASCII)
 _SHOWN = 10  # characters kept for search: "kk_" and 7 of 43, far too few to guess the rest
 _SPAN = re.compile(r"(\d{1,4})([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -33,8 +37,9 @@ class KeySecret:
         return f"KeySecret({self.prefix}…)"
 
 
-def mint() -> KeySecret:
-    key = PREFIX + secrets.token_urlsafe(32)
+def mint(prefix: str = PREFIX) -> KeySecret:
+    """A new key; with SESSION_PREFIX the token of a session, which is made and stored alike."""
+    key = prefix + secrets.token_urlsafe(32)
     return KeySecret(key, digest(key), shown(key))
 
 
@@ -48,16 +53,24 @@ def shown(key: str) -> str:
 
 
 def well_formed(key: str) -> bool:
-    """Whether this can be a key at all: anything else never reaches the database."""
+    """Whether this can be a key or a session's token at all: anything else never reaches the database."""
     return _SHAPE.fullmatch(key) is not None
 
 
+def is_jwt(token: str) -> bool:
+    """Whether this can be an identity provider's token: three parts in base64url."""
+    return _JWT.fullmatch(token) is not None
+
+
 def redact(text: str) -> str:
-    """The text with every key in it made unreadable."""
-    return _SHAPE_ANYWHERE.sub("kk_[redacted]", text) if PREFIX in text else text
+    """The text with every key, session token and JSON web token in it made unreadable."""
+    if PREFIX in text or SESSION_PREFIX in text:
+        text = _SHAPE_ANYWHERE.sub("kk_[redacted]", text)
+    return _JWT_ANYWHERE.sub("eyJ[redacted]", text) if "eyJ" in text else text
 
 
-_SHAPE_ANYWHERE = re.compile(r"kk_[A-Za-z0-9_-]{8,}", re.ASCII)
+_SHAPE_ANYWHERE = re.compile(r"kks?_[A-Za-z0-9_-]{8,}", re.ASCII)
+_JWT_ANYWHERE = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", re.ASCII)
 
 
 def span(text: str | None) -> timedelta:
@@ -97,7 +110,8 @@ def _moment(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """What a key may do. ``models`` None: all; ``profile`` None: the policy's default; ``rpm``, ``tpm`` None: no limit.
+    """What a key may do. ``models``, ``surfaces`` None: all; ``profile`` None: the policy's default; limits None: none
+    (see ``gateway.limits.spec.Limits``); ``service``: may name the user it acts for; ``priority``: low, normal or high.
 
     Raises UsageError for what cannot be a key.
     """
@@ -112,12 +126,21 @@ class KeySpec:
     tpm: int | None = None
     admin: bool = False
     expires_at: datetime | None = None
+    surfaces: tuple[str, ...] | None = None
+    service: bool = False
+    concurrency: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    yen_per_day: int | None = None
+    yen_per_month: int | None = None
+    priority: str = "normal"
 
     def __post_init__(self) -> None:
         if not self.name.strip() or len(self.name) > self.NAME_LIMIT:
             raise UsageError(f"A key's name has 1 to {self.NAME_LIMIT} characters.")
-        for limit, value in (("rpm", self.rpm), ("tpm", self.tpm)):
-            if value is not None and value < 1:
-                raise UsageError(f"{limit} must be at least 1; leave it out for no limit.")
+        spec.check({name: getattr(self, name) for name in spec.NAMES})
+        if self.priority not in spec.PRIORITIES:
+            raise UsageError(f"A key's priority is {', '.join(spec.PRIORITIES)}; not '{str(self.priority)[:20]}'.")
+        scopes.surfaces(self.surfaces)
         if self.models is not None and not self.models:
             raise UsageError("A key needs at least one model; leave models out for all.")

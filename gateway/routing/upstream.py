@@ -6,19 +6,22 @@ Nothing of the client's headers goes there (CVE-2025-48956: huge headers), only 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
+from yarl import URL
 
-from kakehashi.errors import ConfigError
+from gateway.routing.addresses import GuardedResolver, base_url
+from gateway.routing.breaker import Breaker, BreakerPolicy
 
 # vLLM (uvicorn) closes idle connections after 5 s. We let go earlier, so that a request is never written into a
 # connection that the engine is just closing: nobody could say whether it had been accepted.
 KEEP_ALIVE_S = 3.0
 PROBE_TIMEOUT_S = 10.0
+PROBE_LIMIT = 4 * 1024 * 1024  # bytes of a model list
 _SLOW_PROBES = 3  # a busy engine may answer its model list late; only repeated silence counts as down
 _DOWN = (502, 503, 504)  # a proxy in front of an engine that is not there; any other answer comes from a live server
 
@@ -59,7 +62,7 @@ class Health:
         self.state, self.reason = "down", reason
 
 
-@dataclass
+@dataclass(eq=False)
 class Upstream:
     """Open it inside the running event loop, close it at the end."""
 
@@ -67,10 +70,19 @@ class Upstream:
     base_url: str
     api_key: str | None = None
     connect_timeout_s: float = 5.0
+    weight: float = 1.0
+    max_in_flight: int | None = None
+    priorities: bool = False  # a vLLM that schedules by priority; others refuse the field
+    adapters_dir: str | None = None  # where it sees the gateway's adapters; None: where the gateway does
+    breaker: Breaker = field(default_factory=lambda: Breaker(BreakerPolicy()))
     health: Health = field(default_factory=Health)
     catalog: Catalog = field(default_factory=Catalog)
     in_flight: int = 0
+    promised: int = 0  # places given to requests that are about to enter
+    left: Callable[[], None] | None = None  # told when a request has ended
+    using: dict[str, int] = field(default_factory=dict)  # requests in flight by model
     _session: aiohttp.ClientSession | None = None
+    _urls: dict[str, URL] = field(default_factory=dict)  # by path: parsed once
 
     def __post_init__(self) -> None:
         self.base_url = base_url(self.base_url)
@@ -83,7 +95,7 @@ class Upstream:
         if self.api_key:
             headers["authorization"] = f"Bearer {self.api_key}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, resolver=GuardedResolver()),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout_s),
             headers=headers,
             skip_auto_headers=("Accept",),
@@ -95,6 +107,37 @@ class Upstream:
     async def close(self) -> None:
         if self._session:
             await self._session.close()
+
+    def enter(self, model: str) -> None:
+        """A request begins here; :meth:`leave` ends it."""
+        self.in_flight += 1
+        self.using[model] = self.using.get(model, 0) + 1
+
+    def leave(self, model: str) -> None:
+        self.in_flight -= 1
+        left = self.using[model] - 1
+        if left:
+            self.using[model] = left
+        else:
+            del self.using[model]
+        if self.left is not None:
+            self.left()
+
+    def available(self, now: float) -> bool:
+        """Whether a request may be sent: it is up, its breaker lets it pass, and it is not full."""
+        return self.health.state == "up" and not self.full and self.breaker.allows(now)
+
+    @property
+    def full(self) -> bool:
+        return self.max_in_flight is not None and self.in_flight + self.promised >= self.max_in_flight
+
+    def refusal(self, now: float) -> str:
+        """Why it is not available, for people, without addresses."""
+        if self.health.state != "up":
+            return self.health.reason
+        if not self.breaker.allows(now):
+            return "has failed repeatedly and rests for a moment"
+        return "is busy"
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -108,12 +151,16 @@ class Upstream:
             return self.base_url.removesuffix("/v1") + path.removeprefix("..")
         return self.base_url + path
 
-    async def post(self, path: str, body: bytes, request_id: str) -> aiohttp.ClientResponse:
+    def _url(self, path: str) -> URL:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(self.url(path))
+        return url
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Send a request; the answer's head. Raises NotReached, aiohttp.ClientError."""
         try:
-            return await self.session.post(
-                self.url(path), data=body, headers={"x-request-id": request_id}, allow_redirects=False
-            )
+            return await self.session.post(self._url(path), data=body, headers=headers, allow_redirects=False)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self.health.down(_why(error))
             raise NotReached(self.health.reason) from error
@@ -123,7 +170,7 @@ class Upstream:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 async with self.session.get(f"{self.base_url}/models", allow_redirects=False) as answer:
-                    self._learn(answer.status, await answer.read())
+                    self._learn(answer.status, await _bounded(answer.content, PROBE_LIMIT))
         except aiohttp.ConnectionTimeoutError as error:
             self.health.down(_why(error))
         except TimeoutError:
@@ -149,6 +196,15 @@ class Upstream:
             self.health.up()
 
 
+async def _bounded(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """A body up to ``limit`` bytes; a longer one is cut, and then no JSON."""
+    parts, size = [], 0
+    while size <= limit and (part := await content.readany()):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)[:limit]
+
+
 def _json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
@@ -162,14 +218,3 @@ def _why(error: Exception) -> str:
         return "cannot be reached in time"
     os_error = getattr(error, "os_error", None)
     return "refuses connections" if isinstance(os_error, ConnectionRefusedError) else "cannot be reached"
-
-
-def base_url(url: str) -> str:
-    """An upstream's base URL in its one form: http(s), no user, no query; ``/v1`` is added when there is no path."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ConfigError(
-            "gateway.upstream must be an http(s) URL such as http://127.0.0.1:8000/v1, without user, query or fragment."
-        )
-    path = parts.path.rstrip("/") or "/v1"
-    return f"{parts.scheme}://{parts.netloc}{path}"

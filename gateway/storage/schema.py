@@ -9,18 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.audit import tables as audit_tables  # its tables join METADATA
+from gateway.batches import tables as _batches  # noqa: F401 - METADATA must know them
+from gateway.ledger import tables as _ledger  # noqa: F401 - METADATA must know them
 from gateway.storage.tables import METADATA
 from kakehashi.errors import ConfigError, NotReady
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 VERSION_TABLE = "gateway_schema"
 UPGRADE_HINT = "Back the database up, then run `python -m gateway.storage upgrade`."
+# Made by earlier versions before there was a schema version; the step 0004 adopts them.
+_ADOPTED = {audit_tables.ENTRIES.name, audit_tables.KEYS.name, audit_tables.CHECKPOINTS.name}
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6B616B65  # "kake": the advisory lock under which PostgreSQL is migrated
 
 
@@ -42,10 +49,19 @@ def prepare(engine: sa.Engine, *, upgrade: bool | None = None) -> None:
         ) from error
 
 
+def downgrade(engine: sa.Engine, revision: str) -> None:
+    """Take the schema back to an earlier step (``0003``, ``base`` …). Raises ConfigError for one that is not there."""
+    from alembic import command
+
+    with _locked(engine) as connection:
+        config, known = _config(connection), steps()
+        if revision not in (*known, "base"):
+            raise ConfigError(f"There is no step '{revision}' of the schema.", hint=f"Steps: {', '.join(known)}, base.")
+        command.downgrade(config, revision)
+
+
 def _prepare(connection: sa.Connection, may_upgrade: bool) -> None:
-    config = _config(connection)
-    scripts = ScriptDirectory.from_config(config)
-    known = [script.revision for script in scripts.walk_revisions()]  # newest first
+    known = steps()
     current = _current(connection)
     fresh = current is None and not _present(connection)
     if current is None and not fresh:
@@ -58,13 +74,22 @@ def _prepare(connection: sa.Connection, may_upgrade: bool) -> None:
     if current != known[0]:
         if not (fresh or may_upgrade):
             raise ConfigError(f"The database's schema is {current}; this version needs {known[0]}.", hint=UPGRADE_HINT)
-        command.upgrade(config, "head")
+        from alembic import command  # long to load, and only needed when there is something to do
+
+        command.upgrade(_config(connection), "head")
     _check_columns(connection)
 
 
+def steps() -> list[str]:
+    """The schema's steps, newest first: ``migrations/versions/r0001_….py`` is step 0001."""
+    return sorted((path.stem[1:5] for path in (_MIGRATIONS / "versions").glob("r[0-9]*_*.py")), reverse=True)
+
+
 def _config(connection: sa.Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
     return config
 
@@ -78,7 +103,7 @@ def _current(connection: sa.Connection) -> str | None:
 
 def _present(connection: sa.Connection) -> list[str]:
     existing = set(sa.inspect(connection).get_table_names())
-    return [name for name in METADATA.tables if name in existing]
+    return [name for name in METADATA.tables if name in existing and name not in _ADOPTED]
 
 
 def _check_columns(connection: sa.Connection) -> None:

@@ -27,3 +27,12 @@ def secret_file(path: Path) -> bytes:
     if len(secret) != SIZE:
         raise ConfigError(f"{path.name} must hold {SIZE} bytes.", hint="Restore it from a backup, or delete it.")
     return secret
+
+
+def read_secret(file: Path, setting: str) -> str:
+    """The text of a file that a setting names. Raises ConfigError."""
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"{setting} cannot be read: {reason}.") from error

@@ -1,4 +1,5 @@
-"""The tables of identity. Keys are never stored, only their SHA-256; the prefix is there to find one by eye."""
+"""The tables of identity. Keys and session tokens are never stored, only their SHA-256; a key's prefix is there to find
+one by eye. A null list of models or surfaces means all."""
 
 from __future__ import annotations
 
@@ -40,6 +41,16 @@ TEAMS = sa.Table(
     sa.Column("id", sa.String(40), primary_key=True),
     sa.Column("name", sa.String(100), nullable=False, unique=True),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("models", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("surfaces", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("profile", sa.String(64), nullable=True),
+    sa.Column("rpm", sa.Integer, nullable=True),
+    sa.Column("tpm", sa.Integer, nullable=True),
+    sa.Column("concurrency", sa.Integer, nullable=True),
+    sa.Column("tokens_per_day", sa.BigInteger, nullable=True),
+    sa.Column("tokens_per_month", sa.BigInteger, nullable=True),
+    sa.Column("yen_per_day", sa.BigInteger, nullable=True),
+    sa.Column("yen_per_month", sa.BigInteger, nullable=True),
 )
 
 VIRTUAL_KEYS = sa.Table(
@@ -59,4 +70,49 @@ VIRTUAL_KEYS = sa.Table(
     sa.Column("expires_at", Moment, nullable=True),
     sa.Column("revoked_at", Moment, nullable=True),
     sa.Column("rotated_from", sa.String(40), nullable=True),
+    sa.Column("surfaces", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("concurrency", sa.Integer, nullable=True),
+    sa.Column("tokens_per_day", sa.BigInteger, nullable=True),
+    sa.Column("tokens_per_month", sa.BigInteger, nullable=True),
+    sa.Column("yen_per_day", sa.BigInteger, nullable=True),
+    sa.Column("yen_per_month", sa.BigInteger, nullable=True),
+    sa.Column("priority", sa.String(8), nullable=False, server_default="normal"),
+)
+
+USERS = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    sa.Column("email", sa.String(200), nullable=True),
+    sa.Column("roles", sa.JSON, nullable=False),
+    sa.Column("team_id", sa.String(40), sa.ForeignKey("teams.id"), nullable=True),
+    sa.Column("password", sa.String(200), nullable=True),  # argon2id, with its parameters and salt
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("disabled_at", Moment, nullable=True),
+)
+
+# A local account's roles and team are those of its row in ``users`` (``roles`` and ``team_id`` here are null then);
+# somebody the identity provider vouched for has the ones its token gave.
+SESSIONS = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), nullable=False, index=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("roles", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("team_id", sa.String(40), sa.ForeignKey("teams.id"), nullable=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False, index=True),
+)
+
+# Names are hashed: a password typed into the name's field is then not kept in clear.
+SIGN_INS = sa.Table(
+    "sign_ins",
+    METADATA,
+    sa.Column("name_digest", sa.String(64), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("blocked_until", Moment, nullable=False),
 )

@@ -12,6 +12,8 @@ import pytest
 
 from gateway.guardrails.policy import load_policy
 from kakehashi.paths import CHECKOUT
+from tests.helpers.fake_speech import FakeSpeech
+from tests.helpers.fake_upstream import running
 from tests.helpers.running_gateway import RunningGateway, running_gateway
 
 pytestmark = pytest.mark.engine
@@ -20,17 +22,25 @@ EXAMPLES = re.findall(r"(?ms)^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-
 PROGRAMS = re.findall(r"(?ms)^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"))
 
 
+RECORDING = CHECKOUT / "tests" / "data" / "audio" / "short_ja.ogg"
+
+
 @pytest.fixture(scope="module")
 def gateway(engine_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """In front of a real engine; what is said in the recording is told by a stand-in (``tests/speech`` asks Whisper)."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        running_gateway(tmp_path_factory.mktemp("home"), patch, engine_url, guardrails=load_policy(None)) as server,
+        running(FakeSpeech()) as speech,
+        running_gateway(
+            tmp_path_factory.mktemp("home"), patch, engine_url, guardrails=load_policy(None), speech=speech.url
+        ) as server,
     ):
         yield server
 
 
 def run(gateway: RunningGateway, *command: str) -> str:
     environment = {**os.environ, "KAKEHASHI_URL": gateway.root, "KAKEHASHI_KEY": gateway.key()}
+    environment["KAKEHASHI_RECORDING"] = str(RECORDING)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert gateway.keys[-1] not in done.stdout

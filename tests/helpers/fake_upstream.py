@@ -42,6 +42,7 @@ class FakeUpstream:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     cancelled: int = 0
+    counted: dict[str, int] = field(default_factory=lambda: {"prompt": 0, "generation": 0})  # tokens, as vLLM counts
     url: str = ""
     port: int = 0
 
@@ -56,14 +57,24 @@ class FakeUpstream:
     def application(self) -> web.Application:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/v1/chat/completions", self._guarded(self._chat))
         app.router.add_post("/v1/completions", self._guarded(self._chat))
         app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_post("/v1/responses", self._guarded(self._chat))
         app.router.add_post("/v1/messages", self._guarded(self._chat))
+        app.router.add_post("/v1/audio/transcriptions", self._guarded(self._audio))
+        app.router.add_post("/v1/audio/translations", self._guarded(self._audio))
         app.router.add_post("/tokenize", self._tokenize)
         app.router.add_post("/v1/messages/count_tokens", self._tokenize)
         return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        lines = [
+            f'vllm:{kind}_tokens_total{{engine="0",model_name="qwen-test"}} {count}.0'
+            for kind, count in self.counted.items()
+        ]
+        return web.Response(text="\n".join(["# TYPE vllm:prompt_tokens counter", *lines, ""]))
 
     async def _models(self, request: web.Request) -> web.Response:
         if self.models is None:
@@ -98,6 +109,25 @@ class FakeUpstream:
         if request.path.endswith("/count_tokens"):
             return web.json_response({"input_tokens": len(ids), "context_management": {"original_input_tokens": 9}})
         return web.json_response({"count": len(ids), "max_model_len": 8192, "tokens": ids, "token_strs": None})
+
+    async def _audio(self, request: web.Request) -> web.StreamResponse:
+        """It hears what the prompt says (see ``fake_speech`` for one that hears something)."""
+        form = await request.post()
+        body = {name: str(value) for name, value in form.items() if name != "file"}
+        self.requests.append(body)
+        if self.mode == "error":
+            return web.Response(body=self.error_body, status=self.status, headers=self.error_headers)
+        text = body.get("prompt", "") if self.answer is None else self.answer
+        usage = {"type": "tokens", "input_tokens": 7, "output_tokens": len(text), "total_tokens": 7 + len(text)}
+        if "stream" not in body:
+            told = {"text": text, "model": "qwen-test", "usage": usage}
+            return web.json_response(told, dumps=lambda value: json.dumps(value, ensure_ascii=False))
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for event in ({"type": "transcript.text.delta", "delta": text},
+                      {"type": "transcript.text.done", "text": text, "usage": usage}):  # fmt: skip
+            await self._write(response, b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n")
+        return response
 
     async def _note(self, request: web.Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.audit.log import AuditUnavailable
-from gateway.audit.record import Intent, Outcome
+from gateway.audit.record import Attempt, Intent, Outcome
 from gateway.guardrails.types import Blocked, Decision, Finding, Source, Verdict
 from kakehashi.errors import ConfigError
 
@@ -102,6 +102,7 @@ class MemoryAudit:
 
     def __init__(self) -> None:
         self.intents: list[Intent] = []
+        self.attempts: list[Attempt] = []
         self.outcomes: list[Outcome] = []
         self.broken = False
 
@@ -111,9 +112,16 @@ class MemoryAudit:
     async def close(self) -> None:
         return
 
+    async def check(self) -> None:
+        self._take()
+
     async def intent(self, record: Intent) -> None:
         self._take()
         self.intents.append(record)
+
+    async def attempt(self, record: Attempt) -> None:
+        self._take()
+        self.attempts.append(record)
 
     async def outcome(self, record: Outcome) -> None:
         self._take()

@@ -44,11 +44,12 @@ class RunningGateway:
 
 @contextmanager
 def running_gateway(
-    home: Path, monkeypatch: pytest.MonkeyPatch, upstream: str, *, real_audit: bool = False, **options: Any
+    home: Path, monkeypatch: pytest.MonkeyPatch, upstream: str | None, *, real_audit: bool = False, **options: Any
 ) -> Iterator[RunningGateway]:
     """Start a gateway in front of ``upstream``; ``options`` are gateway settings, ``guardrails`` the real ones."""
     monkeypatch.setenv("KAKEHASHI_HOME", str(home))
     guardrails = options.pop("guardrails", None) or FakeGuardrails()
+    options.setdefault("speech", "http://127.0.0.1:9/v1")  # nobody, and never a worker that happens to run here
     settings = Settings.model_validate({"gateway": {"upstream": upstream, **options}})
     audit = MemoryAudit()
     app = create_app(settings, guardrails=guardrails, audit=None if real_audit else audit)

@@ -22,7 +22,7 @@ def transcript(lines: str, language: str = "ja") -> Transcript:
                 text=text.strip(), speaker_id=speaker_id,
             )
         )  # fmt: skip
-    return Transcript(language=language, segments=segments)
+    return Transcript(language=language, segments=segments, speakers={i: name for name, i in ids.items()})
 
 
 def drafted(lines: str, *, date: str | None = MONDAY, people: tuple[str, ...] = PEOPLE, language: str = "ja") -> Draft:

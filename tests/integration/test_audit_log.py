@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,92 +20,13 @@ from hypothesis import strategies as st
 
 from gateway.audit.cli import audit as audit_command
 from gateway.audit.cli import read_body
-from gateway.audit.crypto import Signer, Vault
-from gateway.audit.log import AuditLog, AuditUnavailable
-from gateway.audit.record import Intent, Outcome
-from gateway.audit.store import CHECKPOINTS, ENTRIES, KEYS, METADATA, AuditStore, open_engine
-from gateway.audit.verify import Report, verify
-from gateway.audit.writer import Draft, Heads, Writer
+from gateway.audit.crypto import Vault
+from gateway.audit.log import AuditUnavailable
+from gateway.audit.retention import erase_keys, keys_before
+from gateway.audit.tables import CHECKPOINTS, ENTRIES, KEYS
 from kakehashi.errors import IntegrityError
 from kakehashi.paths import Home
-
-POSTGRES = os.environ.get("KAKEHASHI_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
-
-
-def intent(request_id: str, team: str = "審査部", body: bytes = b"") -> Intent:
-    return Intent(
-        request_id=request_id,
-        surface="chat",
-        key_id="key_1",
-        team=team,
-        user="佐藤",
-        app="minutes",
-        job="j1",
-        model="default",
-        prompt="minutes.points@1",
-        policy="default@1",
-        profile="minutes",
-        body=body,
-    )
-
-
-def outcome(request_id: str, body: bytes = b"") -> Outcome:
-    return Outcome(request_id=request_id, outcome="ok", status=200, latency_ms=12.34567, ttft_ms=None, body=body)
-
-
-class Setup:
-    """A home and a database, reopened as often as a test likes."""
-
-    def __init__(self, home: Home, url: str) -> None:
-        self.home, self.url = home, url
-        self.engine = open_engine(url)
-        self.store = AuditStore(self.engine)
-
-    def log(self, **options: bool) -> AuditLog:
-        return AuditLog(self.url, self.home, **options)
-
-    def verify(self) -> Report:
-        signer = Signer.open(self.home.secrets)
-        return verify(self.store, Heads(self.home.root / "audit", signer).read(), signer)
-
-    def sql(self, statement: sa.Executable) -> None:
-        with self.engine.begin() as connection:
-            connection.execute(statement)
-
-    def write(self, count: int, role: str = "gateway") -> str:
-        """Append ``count`` requests (intent and outcome each); give the writer's name."""
-        self.store.create()
-        writer = Writer(self.store, self.home, role)
-        for number in range(count):
-            request_id = f"{role}-{number}"
-            writer.append([Draft("intent", request_id, "t", {"n": number}, b"question")])
-            writer.append([Draft("outcome", request_id, "t", {"n": number}, b"answer")])
-        name = writer.name
-        writer.close()
-        return name
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setup]:
-    home = Home(tmp_path / "架け橋 home").make()
-    if request.param == "sqlite":
-        made = Setup(home, f"sqlite:///{home.gateway_db}")
-        yield made
-        made.engine.dispose()
-        return
-    schema = f"audit_{secrets.token_hex(4)}"
-    admin = sa.create_engine(POSTGRES)
-    try:
-        with admin.begin() as connection:
-            connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
-    except sa.exc.OperationalError:
-        pytest.skip("PostgreSQL is not running")
-    made = Setup(home, f"{POSTGRES}?options=-csearch_path%3D{schema}")
-    yield made
-    made.engine.dispose()
-    with admin.begin() as connection:
-        connection.execute(sa.text(f"DROP SCHEMA {schema} CASCADE"))
-    admin.dispose()
+from tests.helpers.audit import Setup, intent, outcome
 
 
 async def test_records_are_stored_when_the_call_returns_and_the_chain_verifies(setup: Setup) -> None:
@@ -173,6 +93,7 @@ import sys
 from gateway.audit.store import AuditStore, open_engine
 from gateway.audit.writer import Draft, Writer
 from kakehashi.paths import Home
+from tests.helpers.audit import Setup, intent, outcome
 from pathlib import Path
 home = Home(Path(sys.argv[1])).make()
 store = AuditStore(open_engine(f"sqlite:///{home.gateway_db}")); store.create()
@@ -295,9 +216,9 @@ def test_checkpoints_are_signed_and_checked(setup: Setup, monkeypatch: pytest.Mo
 
 def test_erasing_a_key_makes_bodies_unreadable_and_the_chain_still_verifies(setup: Setup) -> None:
     setup.write(2)
-    keys = setup.store.keys_before("9999-12-31", tenant="t")
-    assert len(keys) == 1 and setup.store.keys_before("9999-12-31", tenant="other") == []
-    setup.store.erase_keys(keys)
+    keys = keys_before(setup.store, "9999-12-31", tenant="t")
+    assert len(keys) == 1 and keys_before(setup.store, "9999-12-31", tenant="other") == []
+    erase_keys(setup.store, keys)
     row = setup.store.find(request_ids=["gateway-0"])[0]
     assert read_body(setup.store, Vault.open(setup.home.secrets), row) is None
     assert setup.verify().ok
@@ -374,11 +295,12 @@ def test_the_command_line_verifies_shows_exports_and_purges(setup: Setup, monkey
     _, output = run_cli(setup, monkeypatch, "show", "gateway-1", "--body")
     assert '"question"' in output and '"answer"' in output
     _, output = run_cli(setup, monkeypatch, "export", "--since", "1h")
-    assert [orjson.loads(line)["kind"] for line in output.splitlines()] == ["begin"] + ["intent", "outcome"] * 2
+    kinds = [orjson.loads(line)["kind"] for line in output.splitlines()]
+    assert kinds == ["begin"] + ["intent", "outcome"] * 2 + ["begin", "read"]
     _, output = run_cli(setup, monkeypatch, "export", "--format", "csv")
-    assert len(output.splitlines()) == 6
-    _, output = run_cli(setup, monkeypatch, "list", "--limit", "2")
-    assert len(output.splitlines()) == 2
+    assert len(output.splitlines()) == 8
+    _, output = run_cli(setup, monkeypatch, "list", "--limit", "3")
+    assert len(output.splitlines()) == 4, "two acts, and a request of two records"
     setup.sql(sa.update(KEYS).values(day="2020-01-01"))
     code, output = run_cli(setup, monkeypatch, "purge", "--before", "2020-02-01", "--yes")
     assert code == 0 and "Erased 1" in output
@@ -419,4 +341,5 @@ def test_the_command_line_reports_tampering_as_an_error(setup: Setup, monkeypatc
 def test_tables_can_be_created_twice(setup: Setup) -> None:
     setup.store.create()
     setup.store.create()
-    assert set(METADATA.tables) == {"audit_entries", "audit_keys", "audit_checkpoints"}
+    names = set(sa.inspect(setup.engine).get_table_names())
+    assert names >= {"audit_entries", "audit_keys", "audit_checkpoints", "audit_seals", "audit_holds"}

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.api import audio
 from gateway.api.surfaces import SURFACES
 from gateway.identity.keys import KeySpec
 from tests.helpers.fake_upstream import FakeUpstream, running
@@ -147,7 +148,10 @@ class TestHealth:
     def test_when_all_is_well(self, gateway: RunningGateway) -> None:
         assert httpx.get(gateway.root + "/health/live").json() == {"status": "ok"}
         answer = httpx.get(gateway.root + "/health/ready")
-        assert answer.json() == {"status": "ok", "parts": {"upstream": "ok", "database": "ok", "limits": "ok"}}
+        parts = dict.fromkeys(("upstream", "database", "limits", "audit", "serving"), "ok")
+        assert answer.json() == {"status": "ok", "parts": parts}
+        assert httpx.get(gateway.root + "/readyz").json() == answer.json()
+        assert httpx.get(gateway.root + "/livez").json() == {"status": "ok"}
         assert answer.headers["x-request-id"]
 
     def test_metrics_have_no_label_of_a_clients_making(self, gateway: RunningGateway, upstream: FakeUpstream) -> None:
@@ -172,7 +176,7 @@ class TestHealth:
         paths = document.json()["paths"]
         for reference in set(re.findall(r'"#/components/schemas/(\w+)"', document.text)):
             assert reference in document.json()["components"]["schemas"]
-        assert {f"/v1{surface.path}" for surface in SURFACES} <= paths.keys() and "$defs" not in document.text
+        assert {f"/v1{surface.path}" for surface in (*SURFACES, *audio.SURFACES)} <= paths.keys() and "$defs" not in document.text
         for _, path in PUBLIC:
             assert any(path.startswith(known.split("{")[0].rstrip("/")) for known in paths)
         assert {"/v1/chat/completions", "/v1/embeddings", "/metrics", "/health/ready"} <= paths.keys()

@@ -1,8 +1,11 @@
-"""Every surface × whole or stream × policy: no way through skips identity, limits, guardrails, audit or metering."""
+"""Every surface × whole, stream or batch × policy: no way through skips identity, limits, guardrails, audit or metering."""
 
 from __future__ import annotations
 
+import io
 import json
+import time
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.api import audio
 from gateway.api.surfaces import SURFACES
+from gateway.batches.lines import ENDPOINTS
 from tests.helpers.fake_upstream import FakeUpstream
 from tests.helpers.fakes import NAME, PLACEHOLDER
 from tests.helpers.running_gateway import RunningGateway, running_gateway
@@ -25,6 +30,11 @@ class Way:
     stream: bool = False
     generates: bool = True
     model: bool = True
+    batch: bool = False
+
+    @property
+    def audio(self) -> bool:
+        return self.path.startswith("/audio")
 
     def body(self, text: str) -> dict[str, Any]:
         bodies: dict[str, dict[str, Any]] = {
@@ -32,11 +42,13 @@ class Way:
             "responses": {"input": text},
             "embeddings": {"input": [text]},
             "tokenize": {"prompt": text},
+            "transcriptions": {"prompt": text},
+            "translations": {"prompt": text},
             "moderations": {"input": text},
             "guard.scan": {"inputs": [{"text": text}]},
         }
         body = bodies.get(self.surface, {"messages": [{"role": "user", "content": text}]})
-        streaming = {"stream": True} if self.stream else {}
+        streaming = {"stream": "true" if self.audio else True} if self.stream else {}
         limited = {"max_tokens": 100} if self.surface == "messages" else {}
         return {**({"model": "default"} if self.model else {}), **body, **streaming, **limited}
 
@@ -46,18 +58,31 @@ WAYS = [
       if s.generates or not stream),
     Way("moderations", "/moderations", generates=False, model=False),
     Way("guard.scan", "/guard/scan", generates=False, model=False),
+    *(Way(s.name, s.path) for s in audio.SURFACES),
+    Way("transcriptions", "/audio/transcriptions", stream=True),
 ]  # fmt: skip
-IDS = [f"{way.surface}{'-stream' if way.stream else ''}" for way in WAYS]
-ALL = pytest.mark.parametrize("way", WAYS, ids=IDS)
-WITH_MODEL = pytest.mark.parametrize("way", [w for w in WAYS if w.model], ids=lambda w: f"{w.surface}-{w.stream}")
-IN_WORDS = pytest.mark.parametrize("way", [w for w in WAYS if w.generates], ids=lambda w: f"{w.surface}-{w.stream}")
+BATCHED = [
+    Way(way.surface, way.path, generates=way.generates, model=way.model, batch=True)
+    for way in WAYS
+    if f"/v1{way.path}" in ENDPOINTS and not way.stream
+]
+
+
+def name_of(way: Way) -> str:
+    return f"{way.surface}{'-stream' if way.stream else '-batch' if way.batch else ''}"
+
+
+AT_ONCE = pytest.mark.parametrize("way", WAYS, ids=name_of)
+ALL = pytest.mark.parametrize("way", [*WAYS, *BATCHED], ids=name_of)
+WITH_MODEL = pytest.mark.parametrize("way", [w for w in [*WAYS, *BATCHED] if w.model], ids=name_of)
+IN_WORDS = pytest.mark.parametrize("way", [w for w in [*WAYS, *BATCHED] if w.generates], ids=name_of)
 
 
 @pytest.fixture(scope="module")
 def server(engine: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     with (
         pytest.MonkeyPatch.context() as patch,
-        running_gateway(tmp_path_factory.mktemp("home"), patch, engine.url) as gateway,
+        running_gateway(tmp_path_factory.mktemp("home"), patch, engine.url, speech=engine.url) as gateway,
     ):
         yield gateway
 
@@ -68,8 +93,44 @@ def gateway(server: RunningGateway, upstream: FakeUpstream) -> RunningGateway:
     return server
 
 
+def sound() -> bytes:
+    held = io.BytesIO()
+    with wave.open(held, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(b"\0\0" * 1_600)
+    return held.getvalue()
+
+
+def in_a_batch(gateway: RunningGateway, way: Way, text: str, headers: dict[str, str]) -> httpx.Response:
+    """The answer to the one line of a batch, as if it had been asked at once; or the refusal of the batch itself."""
+    line = {"custom_id": "a", "method": "POST", "url": f"/v1{way.path}", "body": way.body(text)}
+    files = {"file": ("a.jsonl", json.dumps(line, ensure_ascii=False).encode())}
+    upload = httpx.post(f"{gateway.url}/files", data={"purpose": "batch"}, files=files, headers=headers)
+    if upload.status_code != 200:
+        return upload
+    asked = {"input_file_id": upload.json()["id"], "endpoint": f"/v1{way.path}", "completion_window": "24h"}
+    made = httpx.post(f"{gateway.url}/batches", json=asked, headers=headers)
+    assert made.status_code == 200, made.text
+    deadline, batch = time.monotonic() + 30, made.json()
+    while batch["status"] not in ("completed", "failed") and time.monotonic() < deadline:
+        time.sleep(0.05)
+        batch = httpx.get(f"{gateway.url}/batches/{batch['id']}", headers=headers).json()
+    assert batch["status"] == "completed", batch
+    file = batch["output_file_id"] or batch["error_file_id"]
+    told = httpx.get(f"{gateway.url}/files/{file}/content", headers=headers).json()["response"]
+    kept = {name: value for name, value in made.headers.items() if name.startswith("x-ratelimit")}
+    return httpx.Response(told["status_code"], headers={**kept, "x-request-id": told["request_id"]}, json=told["body"])
+
+
 def ask(gateway: RunningGateway, way: Way, text: str, key: str | None = None) -> httpx.Response:
     headers = {"authorization": f"Bearer {key or gateway.key()}"}
+    if way.batch:
+        return in_a_batch(gateway, way, text, headers)
+    if way.audio:
+        files = {"file": ("a.wav", sound())}
+        return httpx.post(gateway.url + way.path, data=way.body(text), files=files, headers=headers, timeout=20)
     return httpx.post(gateway.url + way.path, json=way.body(text), headers=headers, timeout=20)
 
 
@@ -80,7 +141,7 @@ def code(answer: httpx.Response) -> str:
 
 @ALL
 def test_without_a_key_there_is_no_answer(gateway: RunningGateway, upstream: FakeUpstream, way: Way) -> None:
-    answer = httpx.post(gateway.url + way.path, json=way.body("x"))
+    answer = httpx.post(gateway.url + ("/batches" if way.batch else way.path), json=way.body("x"))
     assert (answer.status_code, code(answer)) == (401, "missing_api_key")
     revoked = gateway.key()
     [public] = gateway.services.identity.keys(prefix=revoked[:10])
@@ -95,7 +156,7 @@ def test_outside_the_keys_models_there_is_no_answer(gateway: RunningGateway, ups
     assert (answer.status_code, code(answer)) == (403, "model_not_allowed") and upstream.requests == []
 
 
-@ALL
+@AT_ONCE
 def test_over_the_limit_there_is_no_answer(gateway: RunningGateway, way: Way) -> None:
     key = gateway.key(rpm=1)
     statuses = [ask(gateway, way, "x", key).status_code for _ in range(3)]  # the minute may turn once in between
@@ -107,7 +168,7 @@ def test_a_text_goes_nowhere_unmasked_and_both_records_are_kept(
     gateway: RunningGateway, upstream: FakeUpstream, way: Way
 ) -> None:
     answer = ask(gateway, way, f"{NAME}さんの件")
-    assert answer.status_code == 200 and answer.headers["x-kakehashi-policy"] == "fake@1"
+    assert answer.status_code == 200 and (way.batch or answer.headers["x-kakehashi-policy"] == "fake@1")
     [intent], [outcome] = gateway.audit.of(answer.headers["x-request-id"])
     assert (intent.surface, intent.stream, intent.policy) == (way.surface, way.stream, "fake@1")
     assert (outcome.outcome, outcome.status) == ("ok", 200)
@@ -144,8 +205,9 @@ def test_an_answer_that_the_policy_blocks_is_not_told(
 ) -> None:
     upstream.answer = "前置き。これは禁句です。"
     answer = ask(gateway, way, "x")
-    assert answer.status_code == 200 and "禁" not in answer.text
-    assert any(sign in answer.text for sign in ("content_filter", "refusal"))
+    # A transcript has no field that tells of a block: it is refused, unless a part of it has been told already.
+    assert answer.status_code == (400 if way.audio else 200) and "禁" not in answer.text
+    assert any(sign in answer.text for sign in ("content_filter", "refusal", "content_blocked"))
     _, [outcome] = gateway.audit.of(answer.headers["x-request-id"])
     assert outcome.decisions[-1]["action"] == "block" and "禁句" in outcome.body.decode()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import openai
@@ -142,3 +143,49 @@ def test_the_sdks_own_retries_end_in_an_answer(gateway: RunningGateway, upstream
     ):
         client.chat.completions.create(model="default", messages=MESSAGES)  # type: ignore[call-overload]
     assert len(upstream.requests) == 2
+
+
+BY_STATUS = {
+    400: openai.BadRequestError, 404: openai.NotFoundError, 409: openai.ConflictError, 415: openai.APIStatusError,
+    422: openai.UnprocessableEntityError, 429: openai.RateLimitError,
+}  # fmt: skip
+OURS_FOR_THEIRS = {401: 502, 403: 502, 500: 502, 502: 502, 503: 503, 504: 504}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("status", [*BY_STATUS, *OURS_FOR_THEIRS])
+def test_every_status_of_the_engine_has_its_class(
+    client: openai.OpenAI, upstream: FakeUpstream, status: int, stream: bool
+) -> None:
+    """A 4xx keeps its status; the engine's 401 and 403 are about the gateway's own key, and its 500 is a bad gateway."""
+    upstream.mode, upstream.status = "error", status
+    told = OURS_FOR_THEIRS.get(status, status)
+    with pytest.raises(openai.APIStatusError) as caught:
+        client.chat.completions.create(model="default", messages=MESSAGES, stream=stream)  # type: ignore[call-overload]
+    assert caught.value.status_code == told and caught.value.request_id
+    assert isinstance(caught.value, BY_STATUS.get(status, openai.InternalServerError))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_the_sdks_own_timeout_stops_the_engine(gateway: RunningGateway, upstream: FakeUpstream, stream: bool) -> None:
+    upstream.mode = "silent_mid" if stream else "stall"
+    with (
+        openai.OpenAI(base_url=gateway.url, api_key=gateway.key(), max_retries=0, timeout=0.3) as client,
+        pytest.raises(openai.APITimeoutError),
+    ):
+        answer = client.chat.completions.create(model="default", messages=MESSAGES, stream=stream)  # type: ignore[call-overload]
+        list(answer)
+    deadline = time.monotonic() + 10
+    while upstream.cancelled < 1:
+        assert time.monotonic() < deadline, "the engine was not told"
+        time.sleep(0.02)
+
+
+def test_a_busy_engines_wish_to_be_asked_later_is_passed_on(gateway: RunningGateway, upstream: FakeUpstream) -> None:
+    upstream.mode, upstream.error_headers = "error", {"retry-after": "7"}
+    with openai.OpenAI(base_url=gateway.url, api_key=gateway.key(), max_retries=0) as client:
+        for status in (429, 503):
+            upstream.status = status
+            with pytest.raises(openai.APIStatusError) as caught:
+                client.chat.completions.create(model="default", messages=MESSAGES)  # type: ignore[call-overload]
+            assert caught.value.response.headers["retry-after"] == "7"

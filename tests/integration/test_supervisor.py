@@ -20,7 +20,7 @@ from serving import components, process
 from tests.conftest import free_port
 from tests.helpers.fake_upstream import FakeUpstream, running
 
-PARTS = ("gateway", "minutes", "proposals")
+PARTS = ("gateway", "speech", "minutes", "proposals")
 START_S = 120
 
 
@@ -72,7 +72,7 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 def test_everything_is_up_and_the_engine_is_elsewhere(system: System) -> None:
     found = system.status()
     assert {name: item.state for name, item in found.items()} == {
-        "engine": "external", "gateway": "running", "minutes": "running", "proposals": "running",
+        "engine": "external", "gateway": "running", "speech": "running", "minutes": "running", "proposals": "running",
     }  # fmt: skip
     assert all(found[part].pid and found[part].url for part in PARTS)
 

@@ -30,3 +30,14 @@ def test_the_two_readmes_have_the_same_sections_commands_and_pictures() -> None:
 
 def test_no_document_names_a_place_on_one_machine() -> None:
     assert [p.name for p in PAGES if re.search(r"/(?:home|root|work)/\w", p.read_text())] == []
+
+
+def test_every_proof_that_the_threat_model_names_is_there() -> None:
+    table = [line for line in (CHECKOUT / "docs/security.md").read_text().splitlines() if line.startswith("| ")]
+    proofs = re.findall(r"`(test_\w+)::(\w+)`", "\n".join(table))
+    sources = {path.stem: path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py")}
+    assert len(proofs) >= 20
+    missing = [
+        f"{file}::{name}" for file, name in proofs if not re.search(rf"(?:def|class) {name}\b", sources.get(file, ""))
+    ]
+    assert missing == []

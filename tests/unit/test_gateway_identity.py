@@ -147,7 +147,7 @@ class TestStore:
         team = store.create_team("営業")
         with pytest.raises(Conflict):
             store.create_team("営業")
-        assert store.rename_team("営業", "営業部").id == team.id
+        assert store.change_team("営業", {"name": "営業部"}).id == team.id
         store.create_key(KeySpec("n", team.id))
         with pytest.raises(Conflict, match="has keys"):
             store.delete_team("営業部")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from gateway.api import params, schema_bounds
 from gateway.api.content import check_input, check_messages, check_prompt
 from gateway.api.exchange import Surface
+from gateway.api.items import check_items
+from gateway.api.messages import check_messages as check_blocks
 from gateway.api.params import CHAT, COMPLETIONS, EMBEDDINGS, OURS, sift
 from gateway.api.surfaces import SURFACES
 from gateway.errors import BadRequest
@@ -26,7 +30,7 @@ def sift_chat(**fields: Any) -> params.Sifted:
 HARMFUL: dict[str, Any] = {
     "n": 5,
     "top_logprobs": 6,
-    "prompt_logprobs": 1,
+    "prompt_logprobs": 0,
     "logprob_token_ids": [1],
     "chat_template": "{{ x }}",
     "chat_template_kwargs": {"chat_template": "x"},
@@ -55,10 +59,19 @@ HARMFUL: dict[str, Any] = {
     "top_p": 2,
     "stream": "yes",
     "stream_options": {"include_usage": "yes"},
-    "guided_regex": "a{1,100000}",
-    "guided_grammar": "(" * 100,
-    "guided_choice": [],
-    "guided_json": "{",
+    "guided_regex": "a",
+    "guided_grammar": 'root ::= "a"',
+    "guided_choice": ["a"],
+    "guided_json": {"type": "object"},
+    "functions": [{"name": "f"}],
+    "function_call": {"name": "f"},
+    "watermarking": False,
+    "stream_interval": 0,
+    "repetition_detection": {"max_pattern_size": 10**9, "min_count": 2},
+    "tool_choice": {str(i): i for i in range(9)},
+    "thinking_token_budget": -1,
+    "truncate_prompt_tokens": -2,
+    "length_penalty": "x",
     "structured_outputs": {"structural_tag": "x"},
     "response_format": {"type": "structural_tag"},
     "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "sting"}}}],
@@ -90,9 +103,9 @@ HARMLESS: dict[str, Any] = {
     "stream_options": {"include_usage": True},
     "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}},
     "structured_outputs": {"regex": r"\d{4}-\d{2}", "disable_any_whitespace": True},
-    "guided_json": '{"type": "object"}',
-    "guided_choice": ["はい", "いいえ"],
-    "guided_grammar": 'root ::= "a" | "b"',
+    "watermarking": True,
+    "stream_interval": 4,
+    "repetition_detection": {"max_pattern_size": 20, "min_count": 3},
     "tools": [{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}],
     "tool_choice": "auto",
     "user": "u",
@@ -109,12 +122,55 @@ def test_a_field_that_cannot_hurt_passes_untouched(name: str) -> None:
 
 def test_our_own_fields_and_unknown_ones_are_named_in_a_header() -> None:
     sifted = sift_chat(
-        priority=-9, cache_salt="x", request_id="y", store=True, metadata={}, prediction={}, 温度=1, **{"a\r\nb": 2}
+        priority=-9,
+        cache_salt="x",
+        session_id="s",
+        request_id="y",
+        store=True,
+        metadata={},
+        prediction={},
+        温度=1,
+        **{"a\r\nb": 2},
     )
     assert set(sifted.ignored) == {*OURS, "温度", "a\r\nb"}
     assert not set(sifted.body) & OURS
     header = sifted.header["x-kakehashi-ignored-params"]
     assert "priority" in header and header.isascii() and header.isprintable()
+
+
+VLLM = json.loads((CHECKOUT / "tests/data/gateway/vllm_fields.json").read_text())
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=lambda s: s.name)
+def test_every_field_of_the_engines_own_request_is_decided(surface: Surface) -> None:
+    """Undecided fields are left out and named; that must be a decision (OURS), not an oversight."""
+    assert [name for name in VLLM[surface.name] if name not in surface.allowed and name not in OURS] == []
+
+
+@pytest.mark.parametrize("lock", ["engine-cpu.lock", "engine-gpu.lock"])
+def test_the_fields_are_those_of_the_engine_we_install(lock: str) -> None:
+    """After a new vLLM: ``.venv-engine/bin/python tools/make_vllm_fields.py > tests/data/gateway/vllm_fields.json``."""
+    locked = (CHECKOUT / "requirements" / lock).read_text()
+    assert re.findall(r"(?m)^vllm(?:-cpu)?==([\d.]+)", locked) == [VLLM["vllm"]]
+
+
+def test_every_field_of_the_engines_structured_outputs_is_decided() -> None:
+    for name in VLLM["structured_outputs"]:
+        value: Any = {
+            "json": SCHEMA,
+            "regex": "a",
+            "choice": ["a"],
+            "grammar": 'root ::= "a"',
+            "whitespace_pattern": " ",
+        }
+        given = {name: value.get(name, True)}
+        if name == "structural_tag":
+            with pytest.raises(BadRequest, match="structural_tag"):
+                schema_bounds.check_structured_outputs(given)
+        else:
+            schema_bounds.check_structured_outputs(given)
+    with pytest.raises(BadRequest, match=r"structured_outputs\._backend"):
+        schema_bounds.check_structured_outputs({"_backend": "x"})
 
 
 def test_null_is_as_good_as_not_given() -> None:
@@ -234,6 +290,25 @@ class TestMessages:
             with pytest.raises(BadRequest) as caught:
                 check_messages([{"role": "user", "content": [{"type": "image_url", "image_url": image}]}])
             assert caught.value.code == "remote_media_refused"
+
+    def test_another_clients_media_cannot_be_named(self) -> None:
+        """vLLM keeps decoded media under the ``uuid`` a client gives them, for everybody."""
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+        check_messages([{"role": "user", "content": [picture]}])
+        with pytest.raises(BadRequest, match="uuid"):
+            check_messages([{"role": "user", "content": [{**picture, "uuid": "theirs"}]}])
+
+    def test_media_are_counted_wherever_they_lie(self) -> None:
+        data = "data:image/png;base64,AA=="
+        pictures = [{"type": "image_url", "image_url": {"url": data}}] * 33
+        with pytest.raises(BadRequest, match="32"):
+            check_messages([{"role": "user", "content": [picture]} for picture in pictures])
+        with pytest.raises(BadRequest, match="32"):
+            check_items([{"role": "user", "content": [{"type": "input_image", "image_url": data}] * 33}])
+        block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+        result = {"type": "tool_result", "tool_use_id": "t", "content": [block] * 33}
+        with pytest.raises(BadRequest, match="32"):
+            check_blocks({"messages": [{"role": "user", "content": [result]}]})
 
     def test_sound_messages_pass(self) -> None:
         check_messages(

@@ -11,9 +11,12 @@ import pytest
 
 from gateway.errors import ApiError, BadRequest, Forbidden, NotFound, Unavailable
 from gateway.identity.model import VirtualKey
+from gateway.routing.addresses import base_url
+from gateway.routing.attempts import Call, Try, another
+from gateway.routing.plan import Plan, Target
 from gateway.routing.pool import Pool
 from gateway.routing.router import Router
-from gateway.routing.upstream import Catalog, Upstream, base_url
+from gateway.routing.upstream import Catalog, Upstream
 from kakehashi.errors import ConfigError
 
 KEY = VirtualKey(
@@ -97,10 +100,10 @@ async def router(*finds: Callable[[Upstream], None], aliases: dict[str, str] | N
     for number, found in enumerate(finds):
         upstreams.append(Probed(f"u{number}", "http://h"))
         upstreams[-1].finds = found
-    pool = Pool(upstreams, first_byte_timeout_s=1, idle_timeout_s=1)
+    pool = Pool(upstreams)
     await pool.refresh()
     pool._asked.set()
-    return Router(pool, aliases or {})
+    return Router(pool, {alias: Plan(alias, (Target(model),)) for alias, model in (aliases or {}).items()})
 
 
 async def resolved(router: Router, name: str, key: VirtualKey = KEY) -> str:
@@ -181,12 +184,17 @@ async def test_while_upstream_is_down_it_is_said_rather_than_not_found() -> None
 class TestPool:
     async def pick(self, routes: Router, tried: list[Upstream], name: str = "qwen") -> str:
         route = await routes.resolve(name, KEY)
-        return routes.pool._pick(route.serves, tried).name
+        call = Call("/x", route.hops, lambda upstream, hop: b"", "req")
+        call.tries += [Try(number, route.hops[0], upstream) for number, upstream in enumerate(tried)]
+        found = another(routes.pool.upstreams, call, "unreachable", 0) if tried else routes.pool.choose(call)
+        assert found is not None
+        return found[1].name
 
-    async def test_takes_the_one_with_the_least_to_do(self) -> None:
+    async def test_never_takes_one_that_has_much_more_to_do(self) -> None:
         routes = await router(up(QWEN), up(QWEN))
-        routes.pool.upstreams[0].in_flight = 3
-        assert await self.pick(routes, []) == "u1"
+        for busy, free in ((0, 1), (1, 0)):
+            routes.pool.upstreams[busy].in_flight, routes.pool.upstreams[free].in_flight = 5, 0
+            assert await self.pick(routes, []) == f"u{free}"
 
     async def test_takes_only_those_that_are_up_and_serve_the_model(self) -> None:
         routes = await router(up(QWEN), up(LORA), down)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -214,3 +215,31 @@ class TestEnd:
     def test_an_error_frame_has_openais_shape(self) -> None:
         told = json.loads(ChatRelay(FakeGuard()).broken(BadGateway("gone", code="x"))[6:])
         assert told == {"error": {"message": "gone", "type": "server_error", "param": None, "code": "x"}}
+
+
+LETTERS = st.text(
+    alphabet=st.one_of(
+        st.characters(codec="utf-8"), st.sampled_from('か\u3099👨\u200d👩🇯🇵\u0301\u2028\u2029\ufeff\r\n\\"\x00𠮷﨑ẞ')
+    ),
+    max_size=30,
+)
+
+
+@given(LETTERS, st.booleans(), st.integers(1, 5), st.booleans(), st.data())
+def test_no_letter_becomes_another_wherever_it_is_cut(
+    text: str, escaped: bool, size: int, chat: bool, data: st.DataObject
+) -> None:
+    """Pieces cut between any two code points, and the bytes of the stream anywhere, inside a character too."""
+    parts = [text[at : at + size] for at in range(0, len(text), size)]
+    choices = [{"delta": {"content": part}} if chat else {"text": part} for part in parts]
+    ended = {"delta": {}} if chat else {"text": ""}
+    events = [{"index": 0, "finish_reason": None, **choice} for choice in choices]
+    events.append({"index": 0, "finish_reason": "stop", **ended})
+    lines = [json.dumps({**HEAD, "choices": [event]}, ensure_ascii=escaped) for event in events]
+    raw = "".join(f"data: {line}\n\n" for line in lines).encode() + DONE
+    cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=8))), len(raw)]
+    relay, sent = relayed(*(raw[a:b] for a, b in pairwise(cuts)))
+    told = [choice for event in chunks(sent) for choice in event["choices"]]
+    assert "".join(choice.get("text") or choice.get("delta", {}).get("content") or "" for choice in told) == text
+    message = json.loads(relay.received())["choices"][0]["message"]
+    assert message.get("content" if chat else "text", "") == text

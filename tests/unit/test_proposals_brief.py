@@ -38,6 +38,19 @@ def brief(text: str, name: str = "brief.yaml"):  # type: ignore[no-untyped-def]
             "売上高: {2023年度: 40億円, 2024年度: 45億円}",
             [("売上高", 4e9, "円", "2023年度", ""), ("売上高", 4.5e9, "円", "2024年度", "")],
         ),
+        (
+            "営業利益率: {前期: 4.2, 当期: 2.1, 計画: 3.8, 単位: '%'}",
+            [("営業利益率", 4.2, "%", "前期", ""), ("営業利益率", 2.1, "%", "当期", ""), ("営業利益率", 3.8, "%", "", "after")],
+        ),
+        (
+            "燃料単価: {固定前: 158円, 固定後: 142円}",
+            [("燃料単価", 158, "円", "", "before"), ("燃料単価", 142, "円", "", "after")],
+        ),
+        (
+            "Overdraft: {now: 1.2, proposed: 0.3, unit: GBP million}",
+            [("Overdraft", 1.2e6, "ポンド", "", "before"), ("Overdraft", 3e5, "ポンド", "", "after")],
+        ),
+        ("売上は前期18億円、今期は19.5億円の見込み", [("売上", 1.8e9, "円", "前期", ""), ("売上", 1.95e9, "円", "今期", "")]),
         ("annual_cost_jpy: 1200000", [("annual cost", 1.2e6, "円", "", "")]),
         ("- 従業員120名", [("従業員", 120, "人", "", "")]),
         ("- {項目: 売上高, 数値: 45.2, 単位: 億円}", [("売上高", 4.52e9, "円", "", "")]),
@@ -79,7 +92,7 @@ def test_a_mail_without_labels_is_understood() -> None:
 def test_an_english_brief_keeps_its_language() -> None:
     found = read_brief(BRIEFS / "dev" / "harbor_foods.txt").brief
     assert (found.client, found.language, found.slide_count) == ("Harbor Foods Ltd", "en", 11)
-    assert found.needs == ["profit swings with USD/JPY", "month-end closing takes 10 business days"]
+    assert found.needs == ["Profit swings with USD/JPY", "Month-end closing takes 10 business days"]
 
 
 def test_unknown_keys_warn_and_keep_their_content() -> None:
@@ -162,3 +175,66 @@ def test_any_text_is_read_or_refused_by_name(text: str) -> None:
         parse_brief(text.encode("utf-8", "ignore"), "b.txt")
     except BadInput as error:
         assert error.code.startswith("brief_")
+
+
+def test_remarks_to_colleagues_in_the_notes_of_a_yaml_brief_are_withheld_and_named() -> None:
+    reading = brief(
+        "client: 青葉商事\nneeds: [在庫が多い]\nproducts: [在庫管理クラウド]\n"
+        "notes: 工場は本社の隣です。あおば信金も提案中です。価格の話は先方から出るまでしないこと。"
+    )
+    kept = " ".join(item.text for item in reading.items)
+    assert "本社の隣" in kept and "信金" not in kept and "価格の話" not in kept
+    told = [f.message for f in reading.findings if f.rule == "brief_withheld"]
+    assert any("信金" in m for m in told) and any("価格の話" in m for m in told)
+
+
+MAIL = """高橋さん
+明日の訪問用の資料をお願いします。相手は株式会社みどり介護サービスの田村社長です。
+社長の悩みは、介護報酬の入金が2か月遅れて賞与月の資金繰りがきつくなること、それから紙の給与明細が残っていて事務が月120時間かかることです。
+提案したいのはファクタリング（掛目80%、手数料年1.8%）と、給与振込・経費精算クラウド（初期費用80万円、月額9万円）の2つ。
+1月に契約、2月から3月で導入、4月から本番の流れで。
+報酬返還があった場合は買戻しになる点は必ず書いてください。
+よろしくお願いします。
+"""
+
+
+def test_a_sentence_of_a_mail_that_tells_several_things_is_taken_apart() -> None:
+    found = brief(MAIL, "mail.txt").brief
+    assert found.needs == [
+        "介護報酬の入金が2か月遅れて賞与月の資金繰りがきつくなる",
+        "紙の給与明細が残っていて事務が月120時間かかる",
+    ]
+    assert found.products == [
+        "ファクタリング（掛目80%、手数料年1.8%）",
+        "給与振込・経費精算クラウド（初期費用80万円、月額9万円）",
+    ]
+    assert found.schedule == ["1月に契約", "2月から3月で導入", "4月から本番"]
+    assert found.risks == ["報酬返還があった場合は買戻しになる"]
+
+
+ENGLISH_MAIL = """Hi team,
+seeing Brightwater Dairy Co-operative on Thursday (chair and finance manager, 240 member farms).
+Their main worries: milk payments go out by cheque and take four people six days every month. Also they borrow GBP 5.5 million on overdraft at base rate + 3.2% to fund winter stock.
+We want to offer our bulk payment portal (set-up GBP 18,000, GBP 950 a month) and a seasonal credit line of GBP 6 million at base rate + 2.1%.
+With the portal the payment run should drop from six days to one.
+Credit committee in January, portal live in March, credit line from September.
+Please note: the credit line needs a charge over stock, that must be in the deck.
+Don't mention that the previous relationship manager left.
+About 11 slides, plain tone.
+Thanks, Joanna
+"""
+
+
+def test_an_english_mail_is_read_sentence_by_sentence() -> None:
+    reading = brief(ENGLISH_MAIL, "mail.txt")
+    found = reading.brief
+    assert found.client == "Brightwater Dairy Co-operative"
+    assert found.needs[0].startswith("Milk payments go out by cheque")
+    assert found.needs[1].startswith("They borrow GBP 5.5 million")
+    assert found.products == [
+        "bulk payment portal (set-up GBP 18,000, GBP 950 a month)",
+        "seasonal credit line of GBP 6 million at base rate + 2.1%",
+    ]
+    assert len(found.schedule) == 3 and found.risks == ["The credit line needs a charge over stock"]
+    assert found.effects and found.slide_count == 11
+    assert "relationship manager" not in " ".join(item.text for item in reading.items)

@@ -125,7 +125,7 @@ def test_amounts_with_commas_inside_yaml_braces() -> None:
         (
             "three_lines_en.txt",
             "Lakeside Dental Clinic",
-            "patients pay late, 60 days on average",
+            "Patients pay late, 60 days on average",
             "cash collection service",
         ),
         ("three_lines_visit.txt", "さくら不動産", "賃貸管理物件が1,200戸まで増えた", "家賃の入金管理サービス"),

@@ -224,7 +224,9 @@ def test_professional_investors_are_spared_what_the_law_spares_them() -> None:
 
 def test_every_pack_is_complete_in_both_languages() -> None:
     for pack in [*registry()["packs"], registry()["general"]]:
-        assert all(n["ja"] and n["en"] and n["id"] for n in pack["notices"]), pack["id"]
+        for notice in pack["notices"]:
+            assert notice["id"] and notice["ja"].endswith("。") and notice["en"].endswith("."), notice
+            assert set(notice) <= {"id", "ja", "en", "beside", "customer"}, notice  # a comma cuts an unquoted text
         assert all(len(r["ja"]) == 2 and len(r["en"]) == 2 for r in pack["risks"]), pack["id"]
 
 
@@ -283,3 +285,77 @@ def test_preparing_twice_gives_the_same(tmp_path: Path) -> None:
     request = Request(BRIEFS / "dev" / "logistics.md", today=TODAY)
     assert prepare(request).storyline == prepare(request).storyline
     assert tmp_path.exists()
+
+
+LOAN = """client: 北陸ロジスティクス株式会社
+needs: [燃料費の高騰により営業利益率が下がっている, 車両35台のうち12台が法定耐用年数を超え、修繕費が増えている]
+products: [{name: シンジケートローン, description: 総額8億円}, 軽油スワップ]
+numbers:
+  営業利益率: {前期: 4.2, 当期: 2.1, 計画: 3.8, 単位: "%"}
+  修繕費: {現状: 300万円, 導入後: 420万円}
+schedule: [2027年1月 契約, 2027年4月 第1回車両更新（6台）]
+cost: {手数料: 1600万円, 金利: TIBOR+0.6%}
+"""
+
+
+def test_the_effect_starts_from_the_newest_figure_and_is_never_a_change_for_the_worse(tmp_path: Path) -> None:
+    deck = make(text_brief(tmp_path, LOAN), tmp_path / "work")
+    effect = slide(deck, "effect")
+    assert effect.chart is not None and effect.chart.series[0].values == [2.1, 3.8]
+    assert "上昇" in effect.title and "修繕費" not in effect.title + " ".join(b.text for b in effect.body)
+
+
+def test_a_margin_keeps_the_rate_it_is_added_to_and_a_step_its_brackets(tmp_path: Path) -> None:
+    deck = make(text_brief(tmp_path, LOAN), tmp_path / "work")
+    table = slide(deck, "cost").table
+    assert table is not None and any("TIBOR+0.6%" in cell for row in table.rows for cell in row)
+    schedule = slide(deck, "schedule").schedule
+    assert schedule is not None and schedule.phases[-1].name == "第1回車両更新（6台）"
+
+
+def test_english_names_and_topics_are_cut_between_words(tmp_path: Path) -> None:
+    text = (
+        "client: Alder Brewing Ltd\nlanguage: en\n"
+        "needs: [Exports to the EU grew to 38% of sales and euro receipts swing margins,"
+        " Stock financing is tied to a single overdraft that is full every March]\n"
+        "products: [Forward contracts with average-rate option, Inventory-backed revolving credit facility]\n"
+        "numbers: {Gross margin: {FY24: 41, FY25: 38, target: 42, unit: '%'}}\n"
+        "cost: {Commitment fee: 0.8% on undrawn amounts}\n"
+    )
+    deck = make(text_brief(tmp_path, text), tmp_path / "work")
+    assert deck.title == "Proposal: Forward contracts and Inventory-backed revolving credit"
+    said = [s.title for s in deck.slides] + [b.text for s in deck.slides for b in s.body]
+    assert "Addresses: Exports to the EU" in said and "Addresses: Stock financing" in said
+    assert slide(deck, "effect").title.endswith("from 38% to 42%, up 4 percentage points")
+    table = slide(deck, "cost").table
+    assert table is not None and "on undrawn amounts" in " ".join(cell for row in table.rows for cell in row)
+
+
+PRICED = """# ご提案メモ：有限会社さくら園芸
+
+目的: 役員会で使う10枚くらいの提案資料
+
+## お困りごと
+- 売掛金の消込を手作業でしており、月末に3日かかる
+- 資金の8割が普通預金に滞留している
+
+## 提案内容
+| 商品 | 内容 | 費用 |
+|---|---|---|
+| 承継コンサルティング | 持株会社化の検討 | 300万円 |
+| 当座貸越 | 極度額5,000万円、年1.475% | 保証料なし |
+| 入金消込クラウド | 自動照合 | 初期25万円、月額3.8万円 |
+| 金銭信託 | 予定配当率 年0.35% | なし |
+"""
+
+
+def test_prices_told_with_the_products_are_all_in_the_cost_and_in_its_total(tmp_path: Path) -> None:
+    path = tmp_path / "brief.md"
+    path.write_text(PRICED, "utf-8")
+    deck = make(path, tmp_path / "work")
+    assert deck.client == "有限会社さくら園芸" and len(deck.slides) == 10
+    table = slide(deck, "cost").table
+    assert table is not None
+    amounts = {row[0]: row[1] for row in table.rows}
+    assert amounts["承継コンサルティング"] == "300万円" and amounts["当座貸越"] == "年1.475%"
+    assert amounts["初年度合計"] == "370万6,000円" and not any("0.35" in amount for amount in amounts.values())

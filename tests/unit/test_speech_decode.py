@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.minutes.messages import MESSAGES, localise, problem
-from apps.minutes.speech import sniff
 from apps.minutes.speech.decode import RATE, PcmFile, check, decode, full_disk_is_told, loudness
+from kakehashi import sniff
 from kakehashi.errors import BadInput, KakehashiError
 
 

@@ -16,16 +16,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from apps.common.accounts import Accounts
 from apps.common.jobs import Jobs
-from apps.common.login import COOKIE, People, Preferences, identify
+from apps.common.login import COOKIE, Door, People, Preferences, identify
 from apps.common.ui.audio import sound, wanted_range
 from apps.common.ui.server import BrowserCookie
 from apps.common.ui.transfer import GUARD, Transfer
 from apps.common.uploads import OffsetMismatch, Uploads, safe_name
 from kakehashi.errors import BadInput, UsageError
 from kakehashi.paths import Home
+from kakehashi.settings import AppSettings
 
 OWNER = "browser:aoki"
+DOOR = Door(AppSettings(sign_in="none"), Accounts("http://127.0.0.1:1/v1", Path("none.key"), "test"))
 
 
 @pytest.fixture
@@ -134,7 +137,7 @@ def client(uploads: Uploads) -> TestClient:
         if path.read_bytes().startswith(b"MZ"):
             raise BadInput("It is a program.", code="upload_empty", values={"file": path.name})
 
-    app = Starlette(routes=Transfer(uploads, None, check).routes())
+    app = Starlette(routes=Transfer(uploads, DOOR, check).routes())
     return TestClient(app, cookies={COOKIE: "token"}, headers={GUARD: "ja"})
 
 

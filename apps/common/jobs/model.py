@@ -50,6 +50,11 @@ class JobInfo(Model):
     created: str = Field(description="ISO time, UTC")
     uploads: list[Upload] = []
 
+    @property
+    def vouched(self) -> bool:
+        """Whether the user's name is that of somebody who signed in, not one typed in."""
+        return self.owner.startswith("user:")
+
 
 class Advance(Model):
     """Where a running job stands. ``fraction`` is 0 to 1 over the whole job."""

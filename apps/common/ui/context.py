@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from apps.common.accounts import Accounts
 from apps.common.jobs import Jobs
-from apps.common.login import People
+from apps.common.login import Door, People
 from apps.common.uploads import Uploads
 from kakehashi import settings
 from kakehashi.settings import AppSettings, Settings
@@ -22,6 +23,13 @@ class AppContext:
     jobs: Jobs
     uploads: Uploads
     people: People
+    door: Door
+
+    @property
+    def port(self) -> int:
+        """Where the app listens."""
+        port: int = getattr(self.settings, self.name).port
+        return port
 
 
 @lru_cache
@@ -30,6 +38,7 @@ def context(name: str, upload_mib: int) -> AppContext:
     loaded = settings.load()
     own: AppSettings = getattr(loaded, name)
     home = loaded.home.make()
+    key_file = own.key_file or home.secrets / f"{name}.key"
     return AppContext(
         name=name,
         settings=loaded,
@@ -37,4 +46,5 @@ def context(name: str, upload_mib: int) -> AppContext:
         jobs=Jobs(name, home, own.jobs_database_url),
         uploads=Uploads(home.jobs / name / "incoming", upload_mib << 20),
         people=People(home.jobs / "people"),
+        door=Door(own, Accounts(loaded.gateway_base_url(own), key_file, name), company=loaded.company is not None),
     )

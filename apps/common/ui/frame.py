@@ -18,7 +18,7 @@ import streamlit as st
 
 from apps.common.i18n import LANGUAGES, Language, Texts
 from apps.common.jobs import Failure, Job, State
-from apps.common.login import Person, identify
+from apps.common.login import Person, SignInNeeded
 from apps.common.ui.context import AppContext
 from apps.common.ui.words import Localise, explain, explain_failure
 from kakehashi import settings
@@ -74,7 +74,10 @@ def open_page(ctx: AppContext, check: CheckUpload, localise: Localise) -> Page:
     try:
         person = _person(ctx)
     except KakehashiError as error:
-        show_error(error, Texts(ctx.settings.language), None)
+        t = Texts(ctx.settings.language)
+        show_error(error, t, None)
+        if isinstance(error, SignInNeeded):  # while the page was open: a page opened anew is sent there at once
+            st.html(f'<p><a href="signin">{html.escape(t("sign_in.again_link"))}</a></p>')
         st.stop()
     chosen = ctx.people.preferences(person.owner)
     t = Texts(chosen.language or ctx.settings.language)
@@ -90,7 +93,7 @@ def visit() -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 
 def _person(ctx: AppContext) -> Person:
-    found = identify(*visit(), ctx.own.user_header)
+    found = ctx.door.person(*visit())
     if found is None:  # a browser that refuses cookies: its jobs live as long as the tab
         owner = st.session_state.setdefault("owner", f"tab:{secrets.token_hex(16)}")
         return Person(owner, "", fixed=False)
@@ -132,12 +135,24 @@ def _preferences(page: Page) -> None:
         st.rerun()
     if page.person.fixed:
         st.caption(t("frame.signed_in"))
+        if page.person.account:
+            _account_links(page)
         return
     name = st.text_input(t("frame.name"), value=chosen.name, max_chars=60)
     st.caption(t("frame.name_help"))
     if name.strip() != chosen.name:
         people.save(owner, chosen.model_copy(update={"name": name.strip()}))
         st.rerun()
+
+
+def _account_links(page: Page) -> None:
+    """To the pages beside Streamlit's own, on which only a form can do something."""
+    assert page.person.account is not None  # noqa: S101 - asked before
+    links = {"signout": "sign_in.sign_out_do"}
+    if page.person.account.source == "session":
+        links = {"signin/password": "sign_in.password_title", **links}
+    lines = "".join(f'<p><a href="{path}">{html.escape(page.t(text))}</a></p>' for path, text in links.items())
+    st.html(lines)
 
 
 def show_error(error: KakehashiError, t: Texts, localise: Localise | None) -> None:

@@ -28,6 +28,7 @@ def client(loaded: Settings, app: App, info: JobInfo) -> GatewayClient:
         app=app,
         job=info.id,
         user=info.user,
+        vouched=info.vouched,
         timeout_s=own.request_timeout_s,
         parallel=own.parallel,
     )

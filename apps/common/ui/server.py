@@ -18,8 +18,10 @@ from streamlit.starlette import App
 
 from apps.common.jobs.supervise import WorkerProcess
 from apps.common.login import COOKIE, new_token
+from apps.common.ui.company import auth_section
 from apps.common.ui.context import AppContext
 from apps.common.ui.frame import unexpected
+from apps.common.ui.sign_in import Gate, SignIn
 from apps.common.ui.transfer import Transfer
 from apps.common.ui.words import Localise
 
@@ -104,10 +106,13 @@ def parts(
     extra: Sequence[BaseRoute] = (),
 ) -> dict[str, Any]:
     """The arguments of Streamlit's ``App`` for an app. ``check`` looks at a complete upload (see Transfer)."""
-    transfer = Transfer(ctx.uploads, ctx.own.user_header, check, localise)
+    transfer = Transfer(ctx.uploads, ctx.door, check, localise)
+    sign_in = SignIn(ctx.door, ctx.name, ctx.settings.language)
+    company = ctx.settings.company
     return {
+        "secrets": {"auth": auth_section(company, ctx.own, ctx.port, ctx.settings.home.secrets)} if company else None,
         "lifespan": lifespan(worker_module),
         "on_script_error": unexpected,
-        "routes": [*transfer.routes(), *extra],
-        "middleware": [Middleware(Headers), Middleware(BrowserCookie)],
+        "routes": [*transfer.routes(), *sign_in.routes(), *extra],
+        "middleware": [Middleware(Headers), Middleware(Gate, door=ctx.door), Middleware(BrowserCookie)],
     }

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from apps.common.login import identify
+from apps.common.login import Door, SignInNeeded
 from apps.common.ui.words import Localise, explain
 from apps.common.uploads import Incoming, OffsetMismatch, Uploads
 from kakehashi.errors import BadInput, KakehashiError, UsageError
@@ -25,9 +25,9 @@ _PIECE_BYTES = 1 << 20
 Handler = Callable[[Request, str], Awaitable[Response]]
 
 
-def owner_of(request: Request, proxy_header: str | None) -> str:
-    """Raises UsageError when the request says no who."""
-    person = identify(request.headers, request.cookies, proxy_header)
+async def owner_of(request: Request, door: Door) -> str:
+    """Raises UsageError when the request says no who, NotReady when the gateway cannot tell."""
+    person = await run_in_threadpool(door.person, request.headers, request.cookies)
     if person is None:
         raise UsageError("The browser sent no cookie.", hint="Allow cookies, then reload.", code="not_signed_in")
     return person.owner
@@ -38,7 +38,7 @@ class Transfer:
     """``check(path, purpose, language)`` raises BadInput for a complete file that the app cannot use."""
 
     uploads: Uploads
-    proxy_header: str | None
+    door: Door
     check: Callable[[Path, str, str], None]
     localise: Localise | None = None
 
@@ -56,11 +56,11 @@ class Transfer:
             if not language:
                 return Response(status_code=403)
             try:
-                return await handler(request, owner_of(request, self.proxy_header))
+                return await handler(request, await owner_of(request, self.door))
             except OffsetMismatch as mismatch:
                 return JSONResponse({"offset": mismatch.offset}, 409)
             except KakehashiError as error:
-                return self._problem(error, language, 401 if error.code == "not_signed_in" else 400)
+                return self._problem(error, language, 401 if error.code in ("not_signed_in", SignInNeeded.default_code) else 400)
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.minutes.messages import problem
-from apps.minutes.speech import sniff
+from kakehashi import sniff
 from kakehashi.errors import BadInput, KakehashiError
 
 RATE: Final = 16_000

@@ -91,11 +91,22 @@ def is_request(move: Move, talk: Talk) -> bool:
     """Whether a sentence asks somebody to do something after the meeting."""
     if _bare_courtesy(move):
         return False
-    return move.clearly("request") or (move.possibly("request") and _asks_by_rule(move, talk))
+    if move.clearly("request") or (move.possibly("request") and _asks_by_rule(move, talk)):
+        return True
+    return _CALLS_AND_ASKS.search(move.text) is not None and addressee(move, talk) is not None and _asks_by_rule(move, talk)
+
+
+# A person called by name and plainly asked: no statistics overrule that.
+_CALLS_AND_ASKS = re.compile(
+    r"(?:て(?:おいて)?(?:ください|下さい|もらえますか|いただけますか|くれますか)|をお願い(?:します|できますか))[。?？]?$|"
+    r"^(?:and |so |okay,? )?[A-Z]\w+,\s(?:please|can you|could you|would you|will you)\b",
+)
 
 
 def _asks_by_rule(move: Move, talk: Talk) -> bool:
-    if not (move.does("request") or _told_to(move, talk)) or move.does("opening", "dissent", "withdraw", "defer"):
+    if not (move.does("request") or _told_to(move, talk)) or move.does("opening", "dissent", "withdraw"):
+        return False
+    if move.does("defer") and not (_CALLS_AND_ASKS.search(move.text) and addressee(move, talk)):
         return False
     if move.does("next_meeting") and not addressee(move, talk):
         return False
@@ -171,9 +182,23 @@ def _requested(move: Move, talk: Talk, used: set[int]) -> Found | None:
             answer = Answer()
     found.cite(*answer.moves)
     set_due(found, parts, list(answer.moves), talk)
-    found.text = _task(found, parts, talk)
+    found.text = _wanted(move, answer) or _task(found, parts, talk)
     vague = found.owner is None and not subject_nouns(found.quote or found.text) and found.due is None
     return found if found.text and not vague else None
+
+
+_WANTS = re.compile(r"^(?:so |and |first,? )?i(?:'d| would)? (?:want|like|love|need) to (?:see|have|know|get) (?P<what>[^,.;]{4,60}?)(?: first| before .*)?[.]?$", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(?:those|them|that|it|these)\b", re.IGNORECASE)
+
+
+def _wanted(move: Move, answer: Answer) -> str:
+    """I want to see the churn figures + I'll pull those together: the answer's deed with the object asked for."""
+    asked = _WANTS.match(move.text)
+    deed = next((m for m in answer.moves if m.does("commit") and _PRONOUN.search(m.text)), None)
+    if asked is None or deed is None:
+        return ""
+    told = without_due(deed.text, find_due(deed.text, None, None))
+    return plain_en.task_text(_PRONOUN.sub(asked["what"], told, count=1))
 
 
 def _by_another(found: Found, answer: Answer, talk: Talk) -> bool:
@@ -259,7 +284,12 @@ def _promised(move: Move, talk: Talk, used: set[int]) -> Found | None:
 
 
 def _is_promise(move: Move, talk: Talk) -> bool:
+    if _OWN_PART.search(move.text):
+        return True
     return move.clearly("commit") or (move.possibly("commit") and _promises_by_rule(move, talk))
+
+
+_OWN_PART = re.compile(r"(?:私|僕|わたし)が[^、。]{1,14}[てで]、$")  # the speaker's half of a shared task; see sentences
 
 
 def _promises_by_rule(move: Move, talk: Talk) -> bool:
@@ -398,7 +428,7 @@ def _clause(move: Move, found: Found, talk: Talk) -> str:
     text = move.text
     due = find_due(text, talk.base, None)
     text = _OPEN_CALL.sub("", _CALL.sub("", _from_vocative(without_due(text, due), found)))
-    text = _without_owner(text, move, found, talk)
+    text = re.sub(r"^[にをはが、]+", "", _without_owner(text, move, found, talk))
     if not is_japanese(text):
         return plain_en.task_text(text)
     text = re.sub(r"^(?:それ|これ)?まで(?:に)?(?:は)?、", "", _TO_ME.sub(talk.name_of(move), text))

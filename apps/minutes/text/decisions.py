@@ -100,7 +100,8 @@ def _by_tag(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         return found
     own, source = _text(move), _proposal(move, talk)
     words = subject_words(own)
-    if source is None or len(words) > RICH:
+    strange = source is not None and bool(words) and not words & subject_words(source.text) and _whole(own)
+    if source is None or len(words) > RICH or strange:
         return _found(move, talk, items) if words else None
     proposed = plain.proposal_text(source.text) if is_japanese(source.text) else plain_en.proposal_text(source.text)
     found = Found("decision", proposed, move, [move], quote=f"{source.text} {move.text}")
@@ -108,6 +109,16 @@ def _by_tag(move: Move, talk: Talk, items: Sequence[Found]) -> Found | None:
         found.text = f"{proposed}（{own}）" if is_japanese(own) else f"{proposed} ({own})"
     found.refer(source)
     return found
+
+
+def _whole(text: str) -> bool:
+    """A decision that says what is done with what, and points at nothing before it: 差額は予備費から出す."""
+    if not is_japanese(text):
+        return len(text.split()) >= 5 and not re.search(r"\b(?:it|that|this|them|those|then)\b", text, re.IGNORECASE)
+    return (
+        re.search(r"[一-鿿ァ-ヴーA-Za-z0-9][はをがも].*[うくぐすつぬぶむる]$", text) is not None
+        and not _LOW_CONTENT.match(text)
+    )
 
 
 RICH = 2  # subject words with which a decision still needs its proposal to be understood

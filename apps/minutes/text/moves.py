@@ -21,6 +21,8 @@ _LEAD = re.compile(
 )
 
 
+# A doubt that gives way: it is recorded, and what was decided stands.
+_YIELDS = re.compile(r"従い?ます|従う|お?任せし|構いません|やむを得|仕方(?:が)?ない|\b(?:go ahead|go along|won't block|fine by me)\b", re.I)
 _OVERRULES = (("not_dissent", "dissent"), ("defer", "opening"), ("dissent", "opening"))
 
 
@@ -130,4 +132,4 @@ class Talk:
     def objection(self, move: Move) -> bool:
         """Whether one of the next two sentences of others objects."""
         replies = [m for m in self.after(move, 2) if m.speaker != move.speaker][:2]
-        return any(m.does("decline", "dissent") and not m.does("accept") for m in replies)
+        return any(m.does("decline", "dissent") and not m.does("accept") and not _YIELDS.search(m.text) for m in replies)

@@ -7,7 +7,7 @@ only likely is marked; nobody is made responsible on a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,6 +73,11 @@ class People:
     @classmethod
     def of(cls, participants: Sequence[str]) -> People:
         return cls(tuple(person(p) for p in participants if p.strip()))
+
+    def joined_by(self, speakers: Iterable[str]) -> People:
+        """With the speakers whom the transcript names and the list does not: who speaks is there."""
+        heard = [n for n in dict.fromkeys(speakers) if n.strip() and not ANONYMOUS.match(n) and not self.resolve(n)]
+        return People((*self.persons, *(Person(n, tuple(dict.fromkeys((n, *person(n).calls)))) for n in heard)))
 
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:

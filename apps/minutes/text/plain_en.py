@@ -6,7 +6,7 @@ import re
 
 _LEAD = re.compile(
     r"^(?:(?:okay|ok|so|well|right|all right|alright|great|perfect|sure|yes|yeah|thanks|thank you|and|but|then|now|also|agreed|good"
-    r"|sounds good|no problem|i think|i guess|actually|basically|one more thing)\b[\s,.:;!-]*)+",
+    r"|sounds good|no problem|fine|noted|i think|i guess|actually|basically|one more thing)\b[\s,.:;!-]*)+",
     re.IGNORECASE,
 )
 _ASK = re.compile(
@@ -50,8 +50,8 @@ def task_text(text: str) -> str:
 
 
 def decision_text(text: str) -> str:
-    """A decision without "so, let's", "we have decided to"."""
-    return _strip(text, _DECIDE)
+    """A decision without "so, let's", "we have decided to"; Fine, Leeds then. → Leeds."""
+    return _tidy(re.sub(r",? then$", "", _strip(text, _DECIDE)))
 
 
 def proposal_text(text: str) -> str:

@@ -40,6 +40,8 @@ def _stays_open(move: Move, talk: Talk, taken: set[int]) -> bool:
         return False
     if move.does("reported") and re.search(r"(?:でした|ました|だった)(?:けど|が)?[。]?$", move.text):
         return False
+    if move.does("question") and _answered(move, talk, taken):
+        return False
     if move.does("defer"):
         return not _performs(move) and not (move.does("question") and not _still_unknown(move))
     if move.does("unknown", "pending") and not move.does("question", "decide"):
@@ -50,6 +52,12 @@ def _stays_open(move: Move, talk: Talk, taken: set[int]) -> bool:
         settled = any(m.index in taken for m in talk.after(move, 2)[:4])
         return bool(asked) and not settled
     return False
+
+
+def _answered(move: Move, talk: Talk, taken: set[int]) -> bool:
+    """Somebody else settles it at once: a task or a decision follows, and nobody says that it is not known yet."""
+    replies = [m for m in talk.after(move, 1) if m.speaker != move.speaker]
+    return any(m.index in taken for m in replies[:2]) and not any(m.does("unknown", "pending") for m in replies)
 
 
 def _performs(move: Move) -> bool:
@@ -77,6 +85,8 @@ def _same_matter(previous: Found, move: Move) -> bool:
 
 def _open(move: Move, talk: Talk, taken: set[int]) -> Found | None:
     """The item: the question that was asked if there is one, else the sentence that defers."""
+    if (held := _held_over(move, talk)) is not None:
+        return held
     asked = _question_before(move, talk, taken)
     own = _own_subject(move) and (asked is None or is_japanese(move.text))
     if asked is None and not own:
@@ -100,6 +110,22 @@ def _open(move: Move, talk: Talk, taken: set[int]) -> Found | None:
     ):
         found.text = f"{found.text}（{_text(move)}）"
     return found if subject_words(found.text) else None
+
+
+_POINTS_BACK = re.compile(r"^(?:そこ|それ|これ|この件|その件|ここ)(?:は|も|については|だけは)、?")
+
+
+def _held_over(move: Move, talk: Talk) -> Found | None:
+    """審査部の件は私から話します。そこは保留で、次回決めましょう: the same breath has said what stays open."""
+    if not _POINTS_BACK.match(plain.strip_lead(move.text)):
+        return None
+    for earlier in talk.before(move, 0)[:2]:
+        if phrase := topic_phrase(earlier.text):
+            rest = plain.plain(_POINTS_BACK.sub("", plain.strip_lead(move.text)))
+            found = Found("open_question", f"{phrase}は{rest}", move, [move], quote=f"{earlier.text} {move.text}")
+            found.refer(earlier)
+            return found
+    return None
 
 
 def _name_in_full(found: Found, talk: Talk) -> None:

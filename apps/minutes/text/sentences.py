@@ -23,6 +23,8 @@ _SENTENCE_START = re.compile(
     r"(?<=ました|ません|しょう|ですね|ますね|ですよ|ですか|ますか|ださい)(?=では|じゃあ?|それで|それから|次に|次は|続いて|また|あと|ただ|しかし|でも|なので|はい)"
     r"|(?<=です|ます)(?=では|じゃあ|それで|それから|次に|次は|続いて|また|あと|ただし|しかし|はい)"
 )
+# Two people's parts in one breath: 案内文は私が作って、｜来週の金曜までに鈴木さんに見ていただく
+_PARTS = re.compile(r"(?:私|僕|わたし)が[^、。]{1,14}[てで]、(?=[^。]{0,16}(?:さん|部長|課長|さま)[にのは])")
 _CONTINUES = re.compile(
     r"(?:[、,]|[はがをにでともへや]|から|ので|のに|けど|けれども?|ですが|ますが|んで|して|って|て|たら|れば|なら|という|との|の|ため|し)$"
 )
@@ -115,6 +117,7 @@ def split(text: str) -> list[tuple[int, int]]:
     cuts = {m.end() for m in _MARK.finditer(text)}
     if is_japanese(text):
         cuts |= {m.start() for m in _SENTENCE_START.finditer(text)} | set(_final_forms(text))
+        cuts |= {m.end() for m in _PARTS.finditer(text)}
     spans, start = [], 0
     for end in sorted({*cuts, len(text)}):
         if text[start:end].strip():

@@ -55,13 +55,50 @@ class Section:
 def find_topics(talk: Talk) -> list[Section]:
     """All topics in order; opening and closing words belong to none."""
     body = [m for m in talk.moves if not _frame(m)]
-    starts = {m.index: title for m in body if (title := _announced(m, talk))}
+    agenda = _agenda(talk)
+    starts = {m.index: title for m in body if (title := _of_agenda(m, agenda) or _announced(m, talk))}
     cuts = _spaced(sorted(starts), body)
     cuts = sorted({*cuts, *_shifts(body, cuts)})
     sections = _sections(body, cuts, starts)
     for section in sections:
         section.points = _points(section.moves[section.titled :])
     return [s for s in sections if s.title]
+
+
+_ITEMS_JA = re.compile(r"^(?:本日|今日|今回)(?:の議題)?は、?(?P<items>.+?)(?:の件|の話|について|の[二三四五2-5][つ点件])?(?:です|になります|でございます)[。]?$")
+_ITEMS_EN = re.compile(r"(?:things|items|points|topics|agenda)[^:]{0,30}:\s*(?P<items>.+?)[.]?$", re.IGNORECASE)
+
+
+def _agenda(talk: Talk) -> list[str]:
+    """The matters named at the opening: 今日は移行日程とテスト体制、あと予算の件です。"""
+    for move in talk.moves[:12]:
+        if not move.does("agenda_overview"):
+            continue
+        japanese = is_japanese(move.text)
+        told = (_ITEMS_JA if japanese else _ITEMS_EN).search(half_width(move.text))
+        if told is None:
+            continue
+        marks = r"、(?:あと|それから|そして)?|と(?=[一-鿿ァ-ヴーA-Z])|および|並びに" if japanese else r",\s*(?:and\s)?|\sand\s"
+        items = [re.sub(r"^(?:あとは?|それから|the|a|an|our)(?=\s|[^a-z])\s*", "", part.strip(), flags=re.IGNORECASE) for part in re.split(marks, told["items"])]
+        if len(items) >= 2 and all(2 <= len(item) <= 40 for item in items):
+            return items
+    return []
+
+
+def _of_agenda(move: Move, agenda: Sequence[str]) -> str:
+    """The item of the agenda that a sentence turns to in its first words; each is turned to where it comes up first."""
+    if move.does("accept", "next_meeting"):
+        return ""
+    opening = (plain.strip_lead(half_width(move.text)) if is_japanese(move.text) else move.text)[:32].lower()
+    for item in agenda:
+        if is_japanese(item):
+            turned = re.match(rf"(?:まず|次に?は?|続いて|最後に?)?(?:は|に|、)*{re.escape(half_width(item).lower())}(?:です|ですが|は|の|に|、|。|$)", opening)
+        else:
+            words = [w for w in item.lower().split() if len(w) > 2] or [item.lower()]
+            turned = re.match(rf"(?:so |ok(?:ay)?,? |right,? |next,? )*(?:on|for|as for|regarding|about|to)?\s?(?:the |our )?{re.escape(words[0])}\b", opening)
+        if turned:
+            return item[:1].upper() + item[1:]
+    return ""
 
 
 def _frame(move: Move) -> bool:

@@ -76,7 +76,7 @@ async def audio(request: Request) -> Response:
     """The sound of a meeting, to its owner only; players ask for ranges of it."""
     ctx = context()
     try:
-        folder = ctx.jobs.folder(request.path_params["id"], owner_of(request, ctx.own.user_header))
+        folder = ctx.jobs.folder(request.path_params["id"], await owner_of(request, ctx.door))
     except KakehashiError:
         return Response(status_code=404)
     return meeting_sound(request, folder)

@@ -21,6 +21,11 @@ def is_divider(cells: list[str]) -> bool:
     return all(re.fullmatch(r":?-{2,}:?", cell) for cell in cells if cell)
 
 
+def _priced(head: str, cell: str) -> str:
+    """A cell of a column of prices keeps the word for it: ``300万円`` under 費用 → ``費用 300万円``."""
+    return f"{head} {cell}" if concept_of(head) == "cost" and re.match(r"[約\d¥￥$€£]|[A-Z]{3} \d", cell) else cell
+
+
 @dataclass(frozen=True)
 class Header:
     """The first row of a table."""
@@ -39,7 +44,7 @@ class Header:
             (now, one), (then, two) = rest[:2]
             told = [f"{now} {one} → {then} {two}", *(cell for _, cell in rest[2:])]
         else:
-            told = [cell for _, cell in rest]
+            told = [_priced(head, cell) for head, cell in rest]
         return "：".join(part for part in (cells[0], "、".join(told)) if part)
 
     def figures(self, cells: list[str]) -> Any:

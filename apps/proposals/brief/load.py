@@ -15,7 +15,7 @@ from apps.common.japanese.numbers import parse_number
 from apps.proposals.brief.fields import LISTS, SCALARS, SLIDES, closest, is_internal
 from apps.proposals.brief.items import Collected, Item, NumberItem
 from apps.proposals.brief.prose import client_in, complete_from_prose
-from apps.proposals.brief.roles import place_by_role
+from apps.proposals.brief.roles import place_by_role, withhold_remarks
 from apps.proposals.brief.terms import with_words
 from apps.proposals.brief.text_reader import collect_text
 from apps.proposals.brief.yaml_reader import collect_yaml
@@ -73,6 +73,7 @@ def parse_brief(data: bytes, name: str, *, say: Language = "ja") -> BriefReading
     if isinstance(document, Mapping):
         words = with_words(document) if language_of(text) == "ja" else document
         found, title = collect_yaml(words), ""
+        withhold_remarks(found)
     else:
         found, title = collect_text(text)
         place_by_role(found, text)

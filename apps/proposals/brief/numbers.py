@@ -15,7 +15,7 @@ from typing import Any
 from apps.common.japanese.normalise import half_width
 from apps.proposals.brief.items import NumberItem
 from apps.proposals.evidence.figures import find_figures
-from apps.proposals.evidence.labels import Described, Role, describe, split_role
+from apps.proposals.evidence.labels import Described, Role, describe, period_rank, split_role
 
 _LABEL_KEYS = frozenset(
     ["label", "name", "item", "title", "key", "metric", "項目", "項目名", "名称", "名前", "指標", "ラベル", "内容"]
@@ -31,6 +31,11 @@ _UNIT_IN_LABEL = re.compile(r"[\s_]*[（(\[](?:単位\s*[:：]?\s*)?(?P<unit>[^�
 _UNIT_SUFFIX = re.compile(
     r"_(?P<unit>jpy|usd|eur|yen|hours|days|months|percent|pct|people|million_yen|億円|万円|百万円|千円|円|時間|名|人|件)$",
     re.IGNORECASE,
+)
+
+
+_CURRENCY_UNIT = re.compile(
+    r"(?P<code>JPY|USD|EUR|GBP|CNY)(?:\s+(?P<scale>thousand|million|billion|k|mn?|bn))?", re.IGNORECASE
 )
 
 
@@ -54,7 +59,7 @@ class _Context:
         dates = [f for f in find_figures(name) if f.kind == "date"]
         if role and not base:
             return replace(self, role=role, unit=known_unit)
-        if self.label and dates and dates[0].text == name:
+        if self.label and ((dates and dates[0].text == name) or period_rank(name) is not None):
             return replace(self, period=name, unit=known_unit)
         label = f"{self.label} {base}".strip() if self.label else base
         return replace(self, label=label, role=role or self.role, unit=known_unit)
@@ -67,8 +72,9 @@ def _is_unit(word: str) -> bool:
 def _with_unit(raw: str, unit: str) -> tuple[str, float, str]:
     """A bare number and its unit as one figure: text, plain value, canonical unit ("" when it is not understood)."""
     word = unit.strip().replace("_", " ")
-    if word.upper() in ("JPY", "USD", "EUR", "GBP", "CNY"):
-        text = f"{word.upper()} {raw}"
+    currency = _CURRENCY_UNIT.fullmatch(word)
+    if currency:
+        text = f"{currency['code'].upper()} {raw} {currency['scale'] or ''}".strip()
     else:
         text = f"{raw} {word}" if word[:1].isascii() and word[:1].isalpha() else raw + word
     found = [f for f in find_figures(text) if f.kind == "quantity"]

@@ -8,7 +8,7 @@ from apps.common.japanese.normalise import half_width, is_japanese
 from apps.common.japanese.numbers import parse_number
 from apps.proposals.brief.fields import SLIDES
 from apps.proposals.brief.items import Collected, Item
-from apps.proposals.brief.splitting import named, pieces
+from apps.proposals.brief.splitting import named, pieces, split_outside_brackets
 
 _KIND = (
     r"(?:株式会社|有限会社|合同会社|合資会社|医療法人(?:社団|財団)?|社会福祉法人|社会医療法人|"
@@ -17,6 +17,7 @@ _KIND = (
 _NAME = r"[一-鿿々ァ-ヺーA-Za-z0-9&・ぁ-んヴ]"
 _CLIENTS_JA = [
     re.compile(rf"(?m)^\s*(?P<name>{_KIND}\s?{_NAME}{{1,24}}|{_NAME}{{1,24}}{_KIND})\s*(?:様|さま|御中)?\s*$"),
+    re.compile(rf"(?P<name>{_KIND}\s?[ぁ-ん]{{2,8}}(?:[一-鿿々ァ-ヺー]{{1,16}}|(?=[\s　（(、。]|様|さま|御中|$)))"),
     re.compile(rf"(?P<name>{_KIND}\s?[一-鿿々ァ-ヺーA-Za-z0-9&・]{{1,24}})"),
     re.compile(rf"(?P<name>[一-鿿々ァ-ヺーA-Za-z0-9&・]{{1,24}}{_KIND})"),
     re.compile(
@@ -25,7 +26,8 @@ _CLIENTS_JA = [
     re.compile(rf"(?P<name>{_NAME}{{1,20}}?)(?:様|さま|御中|殿|さん(?=向け|へ|に|の|は|が))(?![々子])"),
 ]
 _CLIENT_EN = re.compile(
-    r"\b(?P<name>(?:[A-Z][\w&'-]*\s){0,5}[A-Z][\w&'-]*,?\s(?:Inc|Ltd|LLC|LLP|Corp|Corporation|Co|Company|PLC|plc|GmbH|AG|SA|K\.K|KK|Holdings|Group|Hospital"
+    r"\b(?P<name>(?:[A-Z][\w&'-]*\s){0,5}[A-Z][\w&'-]*,?\s(?:Inc|Ltd|LLC|LLP|Corp|Corporation|Co-?operative|Co(?!-)|Company|PLC|plc|GmbH|AG|SA|K\.K|KK|Holdings|Group|Hospital"
+    r"|Society|Association|Council|College|School"
     r"|University|Foundation|Manufacturing|Industries|Foods|Logistics|Partners|Systems|Pharma|Motors|Steel|Bank|Trust|Clinic)\b\.?)"
 )
 _GREETING = re.compile(r"^(?:お疲れ様|お世話|お客|皆|奥|関係各位|担当|各位|先方)")
@@ -38,7 +40,7 @@ _REQUEST_JA = re.compile(
     r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい|持って(?:行|い)きたい|持参"
 )
 _COMPETITOR = re.compile(r"競合|他行|他社|相見積|コンペ|ライバル|competitor|rival", re.IGNORECASE)
-_AIM = re.compile(r"\b(?:hopes?|aims?|targets?|plans?) (?:to|for|is)\b.*\d", re.IGNORECASE)
+_AIM = re.compile(r"\b(?:should|will|would|could|(?:is |are )?expected to)\s(?:then\s)?(?:drop|fall|come down|go down|shrink|rise|increase|cut|save|reduce|halve|shorten|improve)\b|\b(?:hopes?|aims?|targets?|plans?) (?:to|for|is)\b.*\d", re.IGNORECASE)
 _TALKING_POINT = re.compile(r"話(?:を)?したい|説明したい|伝えたい")
 _WRITER = re.compile(r"^(?P<who>[^。、]{2,14}の[一-鿿]{1,4})です。?$")
 # A line that only names what banks and their partners sell, perhaps with its amount.
@@ -63,10 +65,15 @@ _PRODUCT_JA = re.compile(
     r"(?P<what>[^。\n]+?)(?:の(?:導入|活用|利用|ご利用|採用|組み合わせ))?を(?:ご?提案|お勧め|おすすめ|勧め|案内|ご案内|紹介|ご紹介|売り込|クロスセル|持って(?:行|い)|持参)"
     r"|(?:提案|商品|サービス)(?:は|として)、?(?P<what2>[^。\n]+?)(?:です|を(?:想定|考え)|。|$)"
 )
+# 提案したいのはAとBの2つ: what follows is all products, however long.
+_OFFER_IS = re.compile(
+    r"(?:ご?提案|お勧め|おすすめ|ご?案内|ご?紹介)(?:し|させていただき)?(?:た|する|した)?い?(?:もの|商品|の)は、?(?P<what>[^。\n]+?)"
+    r"(?:の(?:[2-9２-９二三四五両][つ点本件]|組み合わせ|セット))?(?:です|になります|を考えて.{0,6})?[。]?$"
+)
 _PRODUCT_EN = re.compile(
     (
         r"\b(?:propose|proposing|offer|offering|recommend|pitch|sell)\s+(?:them\s|to them\s|our\s|"
-        r"the\s|a\s|an\s)*(?P<what>[^.;\n]+?)(?=\s(?:to|for|so|in order|with a deck|by)\b|[.;\n]|$)"
+        r"the\s|a\s|an\s)*(?P<what>(?:\([^()\n]*\)|[^.;\n(]|\.(?=\d))+?)(?=\s(?:to|for|so|in order|with a deck|by)\b|[.;\n](?!\d)|$)"
     ),
     re.IGNORECASE,
 )
@@ -121,6 +128,8 @@ def _place(found: Collected, item: Item) -> None:
     name = _field_of_sentence(found, item.text)
     if name == "author" and (writer := _WRITER.match(item.text)):
         found.add(name, writer["who"], item.locator)
+    elif name == "risks":
+        found.add(name, caveat_in(item.text) or item.text, item.locator)
     elif name == "schedule":
         for part in pieces(name, as_step(item.text)):
             found.add(name, part, item.locator)
@@ -143,6 +152,8 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
         return "request"
     if _WRITER.match(sentence):
         return "author"
+    if caveat_in(sentence):
+        return "risks"
     if _TALKING_POINT.search(sentence):
         return "context"
     if _COMPETITOR.search(sentence):
@@ -175,8 +186,9 @@ def _needs(found: Collected, prose: list[Item]) -> None:
     for item in cues[5:]:
         found.add("context", item.text, item.locator)
     for item in cues[:5]:
-        for part in _AND_THAT.split(as_need(item.text)):
-            found.add("needs", part, item.locator)
+        for need in needs_in(item.text):
+            for part in _AND_THAT.split(need):
+                found.add("needs", part, item.locator)
 
 
 def _only_client(text: str) -> bool:
@@ -213,7 +225,7 @@ _SAID_EN = re.compile(
 )
 _AND_THAT = re.compile(r",? and that ")
 _QUOTED = re.compile(r"^[^「]{0,16}「(?P<said>[^」]{6,})」と.{0,12}(?:気に|おっしゃ|言|話|心配|悩|嘆|こぼ)")
-_STEP_TAIL = re.compile(r"(?:という|の)?(?:イメージ|想定|予定|見込み|感じ|つもり)(?:です|だ)?[。.]?$")
+_STEP_TAIL = re.compile(r"(?:という|の)?(?:イメージ|想定|予定|見込み|感じ|つもり|流れ|段取り|スケジュール)(?:です|だ|で)?[。.]?$")
 
 
 def as_step(sentence: str) -> str:
@@ -230,7 +242,59 @@ def as_need(sentence: str) -> str:
     text = _SAID_EN.sub("", text)
     for pattern, plain in _POLITE:
         text = re.sub(pattern, plain, text)
-    return text.strip(" 　。")
+    text = text.strip(" 　。")
+    return text if is_japanese(text) else text[:1].upper() + text[1:].rstrip(".")
+
+
+_ABOUT_NEEDS = re.compile(
+    r"^[^、。「」]{0,16}(?:お?悩み|課題|お?困りごと|心配事?|不安|関心事?|ニーズ|要望|問題(?:点|意識)?)(?:は|として(?:は)?)、?(?:主に|大きく)?(?:[2-9２-９二三四五][つ点]で、?)?"
+)
+_THAT = re.compile(r"(?<=[るいただぬ])(?:という)?(?:こと|点)(?:、|と、?)(?:それから|また|加えて|そして|さらに|もう(?:一つ|１つ|1つ)は)?、?")
+_THAT_END = re.compile(r"(?<=[るいただぬ])(?:という)?(?:こと|点)(?:です|だ|の[2-9２-９二三四五][つ点](?:です)?)?[。]?$")
+
+
+def needs_in(sentence: str) -> list[str]:
+    """The needs one sentence tells: 悩みは、AすることとBすることです are two; most tell one."""
+    about = _ABOUT_NEEDS.match(sentence)
+    if about is None:
+        return [as_need(sentence)]
+    rest = sentence[about.end() :]
+    if _THAT_END.search(rest):
+        rest = _THAT_END.sub("", rest)
+        return [as_need(part) for part in _THAT.split(rest) if part.strip(" 　、。")]
+    return [as_need(rest)]
+
+
+_SAY_SO = re.compile(
+    r"^(?P<what>.{6,}?)(?:という)?(?:点|こと|旨)?(?:は|も|を|なので|ので|ため)、?(?:そこ(?:は|も)|その(?:点|旨)(?:は|も|を)|それ(?:は|も))?、?"
+    r"(?:必ず|忘れずに?|きちんと|ちゃんと|一言|ひとこと|はっきり|注意書き(?:で|に)|注記(?:で|に)|、)*"
+    r"(?:書い|記載し|明記し|入れ|触れ|載せ|伝え|注記し)て(?:おいて)?(?:ください|下さい|ほしい|欲しい)"
+)
+_CAVEAT = re.compile(
+    r"リスク|場合|損失|損する|割高|割れ|買い?戻|違約|解約|変動|下落|上昇|なくなり次第|終わり|終了|限り|期限|対象外|できない|かかる|必要"
+)
+
+
+_SAY_SO_EN = re.compile(
+    r"^(?:(?:please )?note(?: that)?:?\s|important:?\s)?(?P<what>.{12,}?),?\s(?:and )?(?:that|this|it|which)\s(?:must|has to|needs to|should)\s"
+    r"(?:be (?:in|on|mentioned|shown|stated|said)|go (?:in|on))\b"
+    r"|^(?:please )?(?:make sure (?:to|we|you) )?(?:mention|state|say|point out) (?:clearly )?that (?P<said>.{12,})",
+    re.IGNORECASE,
+)
+_CAVEAT_EN = re.compile(
+    r"\b(?:needs?|requires?|charge|risks?|fees?|may|could|cannot|can't|if|only|until|expires?|collateral|security|subject to)\b",
+    re.IGNORECASE,
+)
+
+
+def caveat_in(sentence: str) -> str:
+    """What must be told to the client, from 〜になる点は必ず書いてください; "" when the sentence asks for something else."""
+    if english := _SAY_SO_EN.match(sentence.strip()):
+        what = (english["what"] or english["said"]).strip(" .,")
+        return what[:1].upper() + what[1:] if _CAVEAT_EN.search(what) else ""
+    told = _SAY_SO.match(sentence.strip())
+    what = told["what"].strip(" 　、。") if told else ""
+    return what if _CAVEAT.search(what) else ""
 
 
 def _is_need(sentence: str) -> bool:
@@ -303,8 +367,16 @@ def client_in(text: str) -> str:
     return english["name"].strip() if english else ""
 
 
+def offer_is(sentence: str) -> bool:
+    """Whether a sentence enumerates what is to be proposed (提案したいのは…)."""
+    return _OFFER_IS.search(sentence) is not None
+
+
 def products_in(sentence: str) -> list[str]:
     """What a sentence says is to be proposed."""
+    if offered := _OFFER_IS.search(sentence):
+        parts = split_outside_brackets(offered["what"], r"、|および|及び|ならびに|それから|と(?=[、一-鿿ァ-ヺA-Za-z])")
+        return [part for part in (p.strip(" 　、。と") for p in parts) if 2 <= len(part) <= 80]
     if is_japanese(sentence):
         match = _PRODUCT_JA.search(sentence)
         if not match:
@@ -318,7 +390,7 @@ def products_in(sentence: str) -> list[str]:
         match = _PRODUCT_EN.search(sentence)
         if not match:
             return []
-        parts = re.split(r",\s|\sand\s", match["what"])
+        parts = split_outside_brackets(match["what"], r",\s|\sand\s")
     names = [
         re.sub(
             r"^(?:(?:こちら|当行|弊社|当社|私ども|わたしども|我々)から(?:は)?|and|our|the|当行の|弊社の|自社の|また|さらに)\s?",
@@ -328,7 +400,8 @@ def products_in(sentence: str) -> list[str]:
         for p in parts
     ]
     names = [re.sub(r"(?<=[一-鿿ァ-ヺー])と$", "", n) for n in names]
-    return [n for n in names if 2 <= len(n) <= 50 and not re.search(r"提案書|資料|deck|proposal", n)]
+    names = [re.sub(r"^(?:an?|our|the|some)\s", "", n) for n in names]
+    return [n for n in names if 2 <= len(n) <= 80 and not re.search(r"提案書|資料|deck|proposal", n)]
 
 
 def _line_of(text: str, phrase: str) -> str:

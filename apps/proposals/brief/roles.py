@@ -18,7 +18,17 @@ from apps.common.tagging.outline import Unit, outlined
 from apps.proposals.brief.fields import LISTS, SCALARS, concept_of, field_of, is_internal
 from apps.proposals.brief.items import Collected, Item
 from apps.proposals.brief.numbers import read_numbers
-from apps.proposals.brief.prose import as_need, as_step, audience_in, author_in, client_in, products_in, talking_point
+from apps.proposals.brief.prose import (
+    as_step,
+    audience_in,
+    author_in,
+    caveat_in,
+    client_in,
+    needs_in,
+    offer_is,
+    products_in,
+    talking_point,
+)
 from apps.proposals.brief.splitting import BULLET, named, pieces, sentences
 from apps.proposals.evidence.figures import quantities
 
@@ -34,6 +44,7 @@ _LOOSE = {"context": 0.5, "other": 0.7}  # a heading for anything: the tagger ne
 _ASIDE = frozenset(("request", "internal", "greeting"))
 # Probability from which the tagger overrules a heading: for its bullets and rows, for plain text below it, for asides.
 SURE, SURE_PLAIN, SURE_ASIDE, SURE_INTERNAL = 0.8, 0.5, 0.6, 0.4
+GUESS = 0.4
 FEWEST = 6  # pieces: in a brief of three lines the words around say too little
 LEFT_OUT = {"greeting": SURE_ASIDE, "internal": 0.2}  # a secret on a slide costs more than a line withheld
 _LINE = re.compile(r"^line (\d+)$")
@@ -90,6 +101,11 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
     """
     if _SECRET.search(item.text) or (item.field == "other" and is_internal(item.heading)):
         return "internal"
+    if item.field in (*_OPEN, "context", "request"):
+        if offer_is(item.text):
+            return "products"
+        if caveat_in(item.text):
+            return "risks"
     if not near:
         return item.field
     tag = max(near, key=lambda piece: _shared(piece[0], item.text))[1]
@@ -101,6 +117,8 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
     label = _labelled(near[0][0])
     if label == item.field and tag.get("internal", 0.0) < SURE_INTERNAL:
         return item.field
+    if item.field in _OPEN and tag[best] < GUESS and tag.get("internal", 0.0) < LEFT_OUT["internal"]:
+        return item.field  # the cue rules of prose know better than a guess
     if item.field in _OPEN or (item.field in SCALARS and (not first or label == "receiver")):
         return best
     if item.field in _LOOSE:
@@ -116,17 +134,39 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
 
 def _asked_for(text: str) -> str:
     """What looks like an instruction may say what to sell (…をご提案します) or to talk about (…という話をしたい)."""
+    if caveat_in(text):
+        return "risks"
     if talking_point(text):
         return "context"
     return "products" if products_in(text) else "request"
 
 
 _SECRET = re.compile(
-    r"(?:載せ|書か|出さ|見せ|言わ|触れ|入れ)(?:ない(?:で|こと|ように)|ず|ません)|内緒|ここだけ|他言|口外|社内(?:限|用|向け|のみ|だけ)|オフレコ|極秘|部外秘|伏せ(?:て|る)"
+    r"(?:載せ|書か|出さ|見せ|言わ|触れ|入れ|話さ|伝え)(?:ない(?:で|こと|よう)|ず|ません)|(?:話|話題|説明|言及|約束|提示|比較)(?:は|を)?[^。、]{0,16}(?:し(?:ない(?:で|こと|よう)|ません)|控え|避け)|"
+    r"内緒|ここだけ|他言|口外|社内(?:限|用|向け|のみ|だけ)|オフレコ|極秘|部外秘|伏せ(?:て|る)"
     r"|\bnot for (?:the )?(?:deck|slides?|client)|\bkeep (?:this |it )?(?:quiet|out|between)|\bdon'?t (?:mention|say|show|write)|\bdo not (?:mention|say|show|write)|\boff the record|\binternal(?:ly)? only|\bbetween us\b|\bconfidential\b",
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^[\s　]*(?P<label>[^:：|。]{1,24}?)\s*[:：]\s*\S")
+
+
+_RIVAL = re.compile(
+    r"(?:他行|他社|競合|ライバル|(?:[A-ZＡ-Ｚぁ-んァ-ヺー一-鿿]{1,8}(?:銀行|信金|信組|信用金庫|証券)))[^。]{0,20}(?:も|が|から)[^。]{0,20}(?:提案|見積|出して|動いて|アプローチ|接触|来て)"
+    r"|\b(?:competitor|rival|another bank|other banks?)\b.{0,40}\b(?:propos|pitch|quot|bid|offer|talking)",
+    re.IGNORECASE,
+)
+
+
+def withhold_remarks(found: Collected) -> None:
+    """The same for a brief of keys and values: what its free notes say to colleagues only (values have their own fields)."""
+    kept = []
+    for item in found.items:
+        free = item.field in ("context", "other", "request")
+        if free and (_SECRET.search(item.text) or _RIVAL.search(item.text)):
+            found.withheld.append((item.text, item.locator))
+        else:
+            kept.append(item)
+    found.items = kept
 
 
 def _labelled(line: str) -> str | None:
@@ -166,7 +206,9 @@ def _place(found: Collected, item: Item, role: str) -> None:
 def _worded(role: str, text: str) -> Iterable[str]:
     """A sentence as an item of a list: a need without hearsay, a plan from its first date on."""
     if role == "needs":
-        return [as_need(text)]
+        return needs_in(text)
+    if role == "risks" and (caveat := caveat_in(text)):
+        return [caveat]
     if role == "schedule":
         return pieces(role, as_step(text))
     if role == "products" and (offered := products_in(text)):

@@ -27,8 +27,25 @@ def split_list(text: str) -> list[str]:
     return [item for item in items if item]
 
 
+def split_outside_brackets(text: str, mark: str) -> list[str]:
+    """A text cut at ``mark`` (a pattern), but not inside brackets: A（x、y）とB（z） → two."""
+    depth, cuts = 0, [0]
+    inside = []
+    for at, char in enumerate(text):
+        depth += (char in "（([「『") - (char in "）)]」』")
+        if depth > 0:
+            inside.append(at)
+    hidden = set(inside)
+    parts = []
+    for found in re.finditer(mark, text):
+        if found.start() not in hidden and found.start() >= cuts[-1]:
+            parts.append(text[cuts[-1] : found.start()])
+            cuts.append(found.end())
+    return [*parts, text[cuts[-1] :]]
+
+
 _WHEN = re.compile(
-    r"\d\s?[~〜～-]?\s?(?:月|年|週|日|/\d|Q)|第?[1-4一二三四]四半期|[来今翌]期|[来今翌]年|年内|年明け|年度|上期|下期|上旬|中旬|下旬|\b(?:Q[1-4]|20\d\d)\b"
+    r"\d\s?[~〜～-]?\s?(?:月|年|週|日|/\d|Q)|第?[1-4一二三四]四半期|[来今翌]期|[来今翌]年|年内|年明け|年度|上期|下期|上旬|中旬|下旬|\b(?:Q[1-4]|20\d\d|January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
 _PIECE = re.compile(r"\s*(?:[、，／]|,\s|→|⇒|->)\s*")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from apps.common.japanese.normalise import is_japanese
 from apps.proposals.brief.fields import LISTS, bare, concept_of, field_of, is_internal
 from apps.proposals.brief.grid import Header, is_divider, row_cells
 from apps.proposals.brief.items import Collected
 from apps.proposals.brief.numbers import read_numbers
+from apps.proposals.brief.prose import as_need
 from apps.proposals.brief.splitting import BULLET, named, pieces, sentences, split_list, with_label
 from apps.proposals.evidence.figures import quantities
 
@@ -17,6 +19,10 @@ _BRACKETED = re.compile(r"^[\s　]*[【［\[〈《<](?P<text>[^】］\]〉》>]{
 _MARKED = re.compile(r"^[\s　]*[■◆▼▲□◇◎★☆●○▶]\s*(?P<text>.+)$")
 _NUMBERED = re.compile(r"^[\s　]*(?:\d{1,2}[.．)）]|[①-⑳]|[(（]\d{1,2}[)）])\s*(?P<text>[^:：]{1,16})[:：]?$")
 _LABELLED = re.compile(r"^[\s　]*(?P<label>[^:：|｜]{1,30}?)\s*[:：]\s*(?P<rest>.*)$")
+_SENTENCE_LIKE = re.compile(r"\d|(?:です|ます|る|た|い|ん)$|[.!?！？]$")  # between bullets: no heading
+_ABOUT_DECK = re.compile(
+    r"提案(?:書|資料)|説明資料|資料(?:を|の|$)|スライド|プレゼン|\d\s?枚|\b(?:deck|slides?|presentation)\b", re.IGNORECASE
+)
 _RULE = re.compile(r"^[\s　]*[-=_*＝ー－―─]{3,}\s*$")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 
@@ -85,7 +91,8 @@ class _Reader:
         if not 1 < len(text) <= 20 or re.search(r"[。、]", text) or BULLET.match(text):
             return False
         items = BULLET.match(self.following) is not None
-        return bool(field_of(text) or (items and concept_of(text))) and self.open_heading(text, number)
+        between = self.last is not None and len(text) <= 12 and not _SENTENCE_LIKE.search(text)
+        return bool(field_of(text) or ((items or between) and concept_of(text))) and self.open_heading(text, number)
 
     def open_heading(self, text: str, number: int, level: int = 2) -> bool:
         label = _LABELLED.match(text)
@@ -142,14 +149,19 @@ class _Reader:
                 self.found.unknown.pop()
                 self.figures(text if self.section.heading in text else f"{label}：{text}", f"{label}：{text}", number)
                 return
-            for part in pieces(name, text, split_list) if name in LISTS else [text]:
+            if name == "needs" and _ABOUT_DECK.search(text):  # 目的：役員会で使う提案資料
+                self.put("request", text, number)
+                return
+            told = [as_need(one) for one in sentences(text)] if name == "needs" and not is_japanese(text) else [text]
+            for part in [p for one in told for p in pieces(name, one, split_list)] if name in LISTS else [text]:
                 self.put(name, with_label(name, label, part), number)
 
     def content(self, text: str, number: int) -> None:
         bullet = BULLET.match(text)
         name = self.section.field if self.section else "prose"
         if not bullet:
-            name = "prose" if self.section and self.section.ended and not text[0].isspace() else name
+            if self.section and not text[0].isspace() and (self.section.ended or self._goes_on(text)):
+                name = "prose"
             if self.last and text[0] in " \t　":
                 self.extend(text.strip(), joiner="")
             else:
@@ -164,6 +176,11 @@ class _Reader:
             return
         for part in pieces(name, bullet["text"].strip()):
             self.put(name, part, number, indent=indent, bullet=True)
+
+    def _goes_on(self, text: str) -> bool:
+        """A whole sentence below a ``label: value`` line, which is complete in itself: the mail goes on."""
+        whole = self.section is not None and self.section.whole and self.last is None
+        return whole and len(text) >= 20 and re.search(r"[。.!?！？]$", text.strip()) is not None
 
     def extend(self, text: str, joiner: str) -> None:
         """A deeper bullet or a wrapped line belongs to the item above it."""
@@ -180,6 +197,8 @@ class _Reader:
         before = len(self.found.items)
         section = self.section or _Section(name)
         text = with_label(name, section.label, text) if "予算" in section.label else text
+        if name == "needs" and not is_japanese(text):
+            text = text[:1].upper() + text[1:]
         self.found.add(name, named(name, text), where, section.heading)
         self.last = (before, indent) if bullet and len(self.found.items) > before else None
 

@@ -17,7 +17,7 @@ _CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:[\s:=→~-]|当初(?:見積り?|見込み?|計画|予算)?|去年|昨年度?|一昨年度?|約|およそ|おおよそ|ほぼ|合計で?|計|総額で?|最大で?|最低でも|平均で?|現在|について|に対して|に対し|当たり|あたり"
+    r"(?:[\s:=→~-]|当初(?:見積り?|見込み?|計画|予算)?|去年|昨年度?|一昨年度?|約|およそ|おおよそ|ほぼ|合計で?|(?<![一-鿿])計|総額で?|最大で?|最低でも|平均で?|現在|について|に対して|に対し|当たり|あたり"
     r"|(?:前年|前年同期|対前年|前期)比で?|(?:(?<=[\sはがをもにでの])|^)(?:年間|月間|毎月|毎年|年額|月額|年率|年)|としては|として|には|では|とは|のうち|うち|は|が|を|も|に|で|の|と)+$"
 )
 _HEAD = re.compile(
@@ -93,14 +93,27 @@ _PERIOD_WORD = re.compile(
     r"(当初(?:見積り?|見込み?|計画|予算)?|一昨年|去年|前々期|前期|当期|今期|来期|前年度|今年度|昨年度|来年度|前年|昨年|"
     r"今年|来年|last year|this year|next year|直近\d?[年期]?)"
 )
+# Periods told by their place in time, oldest first: where years are not named these say which figure is the newest.
+_RELATIVE_PERIODS = (
+    "一昨年度 一昨年 前々期 当初 当初計画 当初予算",
+    "去年 昨年 昨年度 前年 前年度 前期 前年同期 prior\u00a0year last\u00a0year previous\u00a0year",
+    "当期 今期 今年 今年度 本年度 直近 直近期 実績 最新 this\u00a0year current\u00a0year latest actual",
+    "来期 来年 来年度 翌期 next\u00a0year",
+)
+_RANK = {word.replace("\u00a0", " "): rank for rank, words in enumerate(_RELATIVE_PERIODS) for word in words.split(" ")}
+
+
+def period_rank(period: str) -> int | None:
+    """Place in time of a period told in words (前期 before 当期); None for dates and for anything else."""
+    return _RANK.get(half_width(period).strip().lower())
 
 
 _BEFORE_WORDS = (
-    r"現在|現状|現行|従来|導入前|実施前|改善前|切替前|更新前|これまで|before|"
+    r"現在|現状|現行|従来|(?:導入|実施|改善|切替|更新|変更|固定|見直し|借換え?|借り換え|移行|提案|統合|契約)前|これまで|before|"
     r"current(?:ly)?|today|as[- ]is|present|now|existing|baseline"
 )
 _AFTER_WORDS = (
-    r"導入後|目標値?|提案後|ご提案後|改善後|実施後|切替後|更新後|今後|将来|見込み?|"
+    r"(?:導入|ご?提案|実施|改善|切替|更新|変更|固定|見直し|借換え?|借り換え|移行|統合|契約)後|目標値?|今後|将来|見込み?|"
     r"想定|計画|after|target|future|to[- ]be|proposed|expected|planned|goal"
 )
 _ROLE = re.compile(
@@ -202,6 +215,11 @@ def label_of(text: str, flat: str, figure: Figure, figures: list[Figure]) -> str
             start = max(start, boundary.end())
     clean = _clean_ja if is_japanese(text) else _clean_en
     label = clean(flat[start : figure.start])
+    if label and period_rank(label) is not None:  # 売上は前期18億円: the noun stands before the period
+        before = flat[start : figure.start]
+        label = clean(before[: before.rfind(label)])
+        if not label:
+            return ""
     if label and not split_role(label)[0]:  # only “現状”: the noun stands before it
         before = flat[start : figure.start]
         farther = clean(before[: before.rfind(label.split()[-1])])
@@ -250,8 +268,8 @@ def period_of(flat: str, figure: Figure, figures: list[Figure]) -> str:
         inside = [f for f in figures if f.kind == "date" and at <= f.start <= at + 4]
         if inside:
             return inside[0].text
-    word = _PERIOD_WORD.search(flat, sentence, figure.start)
-    return word[1] if word else ""
+    words = list(_PERIOD_WORD.finditer(flat, sentence, figure.start))
+    return words[-1][1] if words else ""
 
 
 def change_of(flat: str, figure: Figure) -> int:

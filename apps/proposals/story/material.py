@@ -16,6 +16,7 @@ from apps.proposals.model import Brief, EvidenceNumber, Ledger, Snippet
 _CUT_JA = re.compile(
     r"^(?P<topic>[^、。（(：:「」]{2,22}?(?<=[一-鿿々ァ-ヺーA-Za-z0-9りれけみいちげびさめえせき]))(?:が(?!ち|い|ん)|を|に(?!く)|は|で(?!き)|も|から|により|によって)(?=\s?[^\s])"
 )
+_PERSON = re.compile(r"^(?:社長|会長|専務|代表|先方|当社|貴社|御社|お客さま|お客様)[がはも][^、。]{1,14}、(?=.{8})")  # no topic
 _ASIDE = re.compile(r"\s*[（(][^（）()]*[)）]")
 
 
@@ -27,6 +28,31 @@ _LEANING = re.compile(r"^(?:残り|その|それ|これ|一方|また|毎)")  # 
 _SHARE = re.compile(r"^(?:のうち|うち|程度|以上|ほど|の|、|を|が|は)+")
 
 
+_TITLE_WORDS = 11  # of English that a title can quote
+_CLAUSE_EN = re.compile(r"^.+?(?=,?\s(?:and|but|so|because|while|which|that|after|since)\s|[;,]\s)")
+# Where the subject of an English sentence ends.
+_VERB_EN = re.compile(
+    r"\s(?:is|are|was|were|be|has|have|had|do(?:es)?|did|can(?:not|'t)?|could|will|would|may|might|must|should|now|still|"
+    r"takes?|took|gr[eo]ws?|rises?|rose|falls?|fell|goes|went|keeps?|kept|needs?|wants?|swings?|depend(?:s|ed)?|rel(?:y|ies)|"
+    r"lacks?|los(?:t|es?)|makes?|made|remains?|stays?|r[au]ns?|suffers?|faces?|expires?|matures?|causes?|leads?|leaves?|"
+    r"squeezes?|doubled|tripled|increas(?:es?|ed)|decreas(?:es?|ed)|drop(?:s|ped)|eats?|hits?|reach(?:es|ed)?|exceeds?|"
+    r"spends?|tak(?:es|ing)|ties|moves?|varies|vary|arrives?|comes?|came|climb(?:s|ed)|slip(?:s|ped)|erodes?|eroded)\b"
+)
+_LOOSE_END_EN = re.compile(
+    r"(?:\s(?:an?|the|of|to|in|for|with|and|or|by|on|at|from|its|our|their|his|her|that|which|than|into|per|as|is|are))+$",
+    re.IGNORECASE,
+)
+
+
+def _topic_en(text: str) -> str:
+    """The subject of an English sentence: Exports to the EU grew to 38% … → Exports to the EU; else its first words."""
+    first = next((part for part in re.split(r"[,;]\s", text) if len(part.split()) > 1), text)
+    verb = _VERB_EN.search(first)
+    subject = first[: verb.start()] if verb and verb.start() > 1 else first
+    words = " ".join(subject.split()[:6])
+    return re.sub(r"^(?:the|an?|our|their|its)\s", "", _LOOSE_END_EN.sub("", words), flags=re.IGNORECASE) or words
+
+
 def _bare(text: str) -> str:
     """A sentence without its asides and figures, so that its noun can be told: 年1回の旅行資金（60万円）を → 旅行資金を."""
     out = _ASIDE.sub("", text)
@@ -34,6 +60,7 @@ def _bare(text: str) -> str:
         if figure.unit:
             out = out[: figure.start] + out[figure.end :]
     out = re.sub(r"(?:のうち)?、?(?=のうち|、)", "", _SHARE.sub("", out))
+    out = re.sub(r"の(?:うち)?(?=[がはをに、])", "", out)  # 車両35台のうち12台が → 車両が; 資金の8割が → 資金が
     return _SHARE.sub("", out) if len(_SHARE.sub("", out)) >= 4 else text
 
 
@@ -65,9 +92,8 @@ class Point:
         """What a need is about, as a noun: 円安で利益がぶれる → 円安; 人手不足 → 人手不足."""
         text = self.head
         if not is_japanese(text):
-            words = next((part for part in re.split(r"[,;]\s", text) if len(part.split()) > 1), text).split()
-            return " ".join(words[:6])
-        text = re.sub(r"(?<=[A-Za-z])\s+(?=[はがをにで])", "", _bare(text))
+            return _topic_en(text)
+        text = re.sub(r"(?<=[A-Za-z])\s+(?=[はがをにで])", "", _bare(_PERSON.sub("", text)))
         match = _CUT_JA.match(half_width(text))
         if match:
             return _MOMENT.sub("", text[: match.end("topic")])
@@ -85,7 +111,9 @@ class Point:
         """A need in its own words, short enough for a title: the whole of it, else its last clause, else its topic."""
         text = _ASIDE.sub("", self.head).strip()
         if not is_japanese(text):
-            return text if len(text.split()) <= 9 else self.topic
+            clause = _CLAUSE_EN.match(text)
+            shorter = clause[0].rstrip(" ,;") if clause else text
+            return next((t for t in (text, shorter) if len(t.split()) <= _TITLE_WORDS), self.topic)
         if self.now_and_then:
             return f"{text}（{self.now_and_then[0]}）"
         clauses = re.split("[、。]", text)

@@ -41,7 +41,7 @@ def request(loaded: Settings, work: Work, proposal: Proposal) -> pipeline.Reques
 
 def models(loaded: Settings, work: Work) -> tuple[pipeline.Models, list[Failure]]:
     """The way to the model; without a key the rules alone write the deck, and the job says so."""
-    ways, missing = connect.models(loaded, user=work.info.user, job=work.info.id)
+    ways, missing = connect.models(loaded, user=work.info.user, vouched=work.info.vouched, job=work.info.id)
     return ways, [failure("writing", missing)] if missing else []
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from apps.proposals.disclosures import Disclosure
+from apps.proposals.evidence.figures import find_figures
 from apps.proposals.language import pick
 from apps.proposals.model import EvidenceNumber, Finding, Slide, SlideKind, StoryPoint, TextBlock
 from apps.proposals.story.material import Material, Point, grams
@@ -57,6 +59,7 @@ class Context:
     ) -> Slide:
         """A slide with its message, its ids gathered from all parts, and the sources named at the foot."""
         blocks = body or []
+        title = title if self.language == "ja" else title[:1].upper() + title[1:]
         ids = [*(evidence or []), *self.material.cite(title), *(i for b in blocks for i in b.evidence)]
         unique = list(dict.fromkeys(ids))
         sources = more.pop("sources", None) or self.sources(unique)
@@ -104,7 +107,7 @@ _AFFINITIES = (
     ),
     (
         "資金繰り|運転資金|設備|老朽|更新|投資|借入|返済|金利|資金調達|loan|fund|equipment|financ|interest",
-        "融資|ローン|リース|貸|借入|当座貸越|私募債|loan|lease|credit|financ",
+        "融資|ローン|リース|貸|借入|当座貸越|私募債|ファクタリング|債権|手形|ABL|loan|lease|credit|financ|factoring",
     ),
     ("承継|後継|相続|株価|自社株|succession|heir", "承継|(?<!投資)信託|遺言|M&A|相続|株|succession|trust"),
     (
@@ -112,11 +115,15 @@ _AFFINITIES = (
         "クラウド|SaaS|DX|システム|自動|RPA|管理|電子|CMS|ポータル|portal|cloud|automation|management|software|digital",
     ),
     (
-        "余剰|余資|運用|老後|資産|インフレ|預金|surplus|invest|saving",
-        "投資|運用|預金|NISA|ファンド|債券|fund|invest|deposit",
+        "余剰|余資|運用|老後|資産|インフレ|預金|滞留|資本効率|surplus|idle|invest|saving",
+        "投資|運用|預金|NISA|ファンド|債券|金銭信託|fund|invest|deposit",
     ),
     ("退職|年金|採用|離職|福利|人材|retire|pension|hiring", "年金|DC|福利|人材|pension|retire"),
     ("事故|災害|休業|補償|賠償|cyber|disaster", "保険|insurance"),
+    (
+        "入金.{0,8}遅|回収|サイト|売掛|資金繰り|receivable|late payment|cash flow",
+        "ファクタリング|債権|手形割引|ABL|factoring|receivable",
+    ),
     (
         "入金|支払|振込|決済|口座|残高|payment|collection|balance",
         "決済|資金管理|バンキング|振替|振込|キャッシュ|payment|cash",
@@ -126,8 +133,6 @@ _AFFINITIES = (
 
 def affinity(need: str, product: str) -> float:
     """How well a product answers a need: shared words, and the usual pairs of need and kind of product."""
-    import re
-
     score = float(len(grams(need) & grams(product)))
     for of_need, of_product in _AFFINITIES:
         if re.search(of_need, need, re.IGNORECASE) and re.search(of_product, product, re.IGNORECASE):
@@ -137,14 +142,28 @@ def affinity(need: str, product: str) -> float:
 
 def short_name(product: Point) -> str:
     """A product's name without amounts and asides: 運転資金融資 8,000万円 → 運転資金融資."""
-    from apps.proposals.evidence.figures import find_figures
-
     name = product.name
     for figure in reversed(find_figures(name)):
         if figure.kind == "quantity" and figure.unit:
             name = name[: figure.start] + name[figure.end :]
     name = name.strip(" 　、,（）()・のを")
-    return name if 1 < len(name) <= 34 else product.name[:32]
+    return shortened(name if len(name) > 1 else product.name)
+
+
+NAME_LENGTH = 34  # characters of a product's name in a title
+_BREAK_EN = re.compile(r"\s(?:with|for|of|to|on|in|by|and|plus|including)\s|\s[-–—]\s")
+_BREAK_JA = re.compile(r"[、／/＋+：:　]|\s|および|及び|ならびに|による|のための?")
+
+
+def shortened(name: str) -> str:
+    """A long name cut where its first part ends, never inside a word."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    for boundary in (_BREAK_EN if name.isascii() else _BREAK_JA).finditer(name):
+        if 6 <= boundary.start() <= NAME_LENGTH:
+            return name[: boundary.start()].rstrip("・の")
+    cut = name[: NAME_LENGTH + 1].rfind(" ")
+    return name[:cut] if cut >= NAME_LENGTH // 2 else name[: NAME_LENGTH - 1].rstrip("・のをに") + "…"
 
 
 KINDS_WITH_TALK: tuple[SlideKind, ...] = (

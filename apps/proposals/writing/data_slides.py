@@ -50,7 +50,8 @@ def _of_one_unit(pairs: list[Pair]) -> list[Pair]:
 def _pair_slide(point: StoryPoint, shown: list[Pair], pairs: list[Pair], c: Context) -> Slide:
     w = c.words
     first = shown[0]
-    word = w("decrease" if first.down else "increase")
+    rate = "_rate" if first.before.unit == "%" else ""
+    word = w(("decrease" if first.down else "increase") + rate)
     bracket = ("（{}）" if c.language == "ja" else " ({})").format(first.percent.raw) if first.percent else ""
     title = w(
         "effect_pair",
@@ -60,6 +61,7 @@ def _pair_slide(point: StoryPoint, shown: list[Pair], pairs: list[Pair], c: Cont
         difference=first.difference.raw,
         percent=bracket,
         word=word,
+        way=w("down" if first.down else "up"),
     )
     cards = [Figure(value=_signed(p, c), label=_card_label(p, c), evidence=p.evidence) for p in shown[:1]]
     body = [c.block(w("effect_calculation", formula=formula(p, c)), evidence=p.evidence) for p in shown[:2]]

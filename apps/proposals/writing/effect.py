@@ -9,7 +9,7 @@ from apps.common.japanese.normalise import half_width
 from apps.proposals.evidence.contradictions import label_key
 from apps.proposals.evidence.dates import last_day
 from apps.proposals.evidence.figures import find_figures
-from apps.proposals.evidence.labels import EARLIER, LATER, split_role
+from apps.proposals.evidence.labels import EARLIER, LATER, period_rank, split_role
 from apps.proposals.model import Chart, EvidenceNumber, LedgerTable, Series
 from apps.proposals.story.material import Material, grams
 from apps.proposals.writing.values import Calculator
@@ -69,14 +69,13 @@ def _pairs(material: Material, numbers: list[EvidenceNumber], calculator: Calcul
         if role:
             roles.setdefault(key, {}).setdefault(role, number)
             names.setdefault(key, base)
-    for number in numbers:  # a target without a stated present: the plain figure of that label is the present
+    lacking = {key for key, found in roles.items() if "before" not in found}
+    for number in numbers:  # a target without a stated present: the newest plain figure of that label is the present
         key = (label_key(number.label), number.unit.split("/")[0])
-        if (
-            key in roles
-            and "before" not in roles[key]
-            and not split_role(number.label)[1]
-            and number.value != roles[key]["after"].value
-        ):
+        if key not in lacking or split_role(number.label)[1] or number.value == roles[key]["after"].value:
+            continue
+        known = roles[key].get("before")
+        if known is None or _age(number) >= _age(known):
             roles[key]["before"] = number
             names[key] = number.label
     found = [
@@ -84,7 +83,7 @@ def _pairs(material: Material, numbers: list[EvidenceNumber], calculator: Calcul
         for key, r in roles.items()
         if len(r) == 2
     ]
-    return [p for p in found if p and not _deteriorates(p, material)]
+    return [p for p in found if p and not _deteriorates(p, material) and not _worse(p)]
 
 
 def _pair(
@@ -109,6 +108,34 @@ def _deteriorates(pair: Pair, material: Material) -> bool:
         pair.before.source in need.evidence and pair.after.source in need.evidence and not _AIM.search(need.text)
         for need in material.needs
     )
+
+
+# What a company wants more of, and what it wants less of; anything else is not judged.
+_MORE = re.compile(
+    r"利益|粗利|収益|売上|売り上げ|営業(?:キャッシュ|CF)|自己資本|生産性|稼働率|成約|受注|満足|定着|回転率|歩留|"
+    r"margin|profit|sales|revenue|productivity|utili[sz]ation|satisfaction|retention|yield",
+    re.IGNORECASE,
+)
+_LESS = re.compile(
+    r"費(?!率.*改善)|コスト|経費|時間|工数|日数|手数料|金利|残業|離職|在庫|不良|ロス|誤|ミス|苦情|クレーム|遅延|滞留|未収|単価差|"
+    r"cost|expense|hours|days|fee|interest|turnover|inventory|defect|error|complaint|delay|overdue|overdraft",
+    re.IGNORECASE,
+)
+
+
+def _worse(pair: Pair) -> bool:
+    """Less profit or more cost is never shown as what the proposal brings."""
+    more, less = _MORE.search(pair.label) is not None, _LESS.search(pair.label) is not None
+    return more != less and (pair.down if more else not pair.down)
+
+
+def _age(number: EvidenceNumber) -> tuple[int, int]:
+    """To compare how new figures of one label are: named years by date, 前期 before 当期; no period is oldest."""
+    end = last_day(number.period)
+    if end:
+        return 1, end.toordinal()
+    rank = period_rank(number.period)
+    return (1, rank) if rank is not None else (0, 0)
 
 
 _AIM = re.compile(r"目標|目指|→|⇒|target|goal", re.IGNORECASE)
@@ -162,7 +189,11 @@ def _trends(material: Material, numbers: list[EvidenceNumber]) -> list[Trend]:
     """Labels with values at two or more dated periods of one source, in order of time."""
     groups: dict[tuple[str, str, str], list[EvidenceNumber]] = {}
     for number in numbers:
-        if number.period in _UNDATED or any(f.kind == "date" for f in find_figures(number.period)):
+        if (
+            number.period in _UNDATED
+            or period_rank(number.period) is not None
+            or any(f.kind == "date" for f in find_figures(number.period))
+        ):
             groups.setdefault((label_key(number.label), number.unit, material.source_of(number).file), []).append(
                 number
             )
@@ -204,6 +235,9 @@ _UNDATED = frozenset(
 
 
 def _when(number: EvidenceNumber) -> tuple[int, str]:
+    rank = period_rank(number.period)
+    if rank is not None:
+        return rank, ""
     if number.period in _UNDATED:
         return int(number.period == LATER), ""
     end = last_day(number.period)

@@ -56,9 +56,21 @@ def read_schedule(points: list[Point], today_year: int, today_month: int) -> tup
                 year += 1
             previous = year * 12 + month - 1
             months.append(previous)
+        for found in _BARE_MONTH_EN.finditer(point.text) if not months else ():  # portal live in March
+            month = _EN_MONTHS.index(found["month"][:3]) + 1
+            while year * 12 + month - 1 < (previous or today_year * 12 + today_month - 1):
+                year += 1
+            previous = year * 12 + month - 1
+            months.append(previous)
         if months:
             dated.append(Dated(_name(point), months[0], max(months), point.text))
     return dated, True
+
+
+_BARE_MONTH_EN = re.compile(
+    r"(?:\b(?:in|from|by|until|during|to|since|early|mid|late)[\s-])*\b(?P<month>January|February|March|April|May|June|July|August|September|October|"
+    r"November|December)\b"
+)
 
 
 def month_of(month: int, language: str) -> str:
@@ -83,15 +95,33 @@ def _name(point: Point) -> str:
     text = point.text
     for figure in reversed([f for f in find_figures(text) if f.kind == "date"]):
         text = text[: figure.start] + "\u0000" + text[figure.end :]
+    if "\u0000" not in text:
+        text = _BARE_MONTH_EN.sub("", text)
     text = re.sub(r"(?:by|in|from|until|on|to)\s*\u0000", "\u0000", text, flags=re.IGNORECASE)
     text = re.sub(
         r"\u0000\s*(?:上旬|中旬|下旬|頃|末|中(?=[\sに]|$))?\s*(?:までに|から|まで|に|〜|～|~|-|–)?", " ", text
     )
     text = re.sub(r"[（(]\s*[)）]|[〜～~→]\s*", " ", text)
-    text = re.sub(r"\s+", " ", text).strip(" 　:：、,。.・-–（）()")
-    return re.sub(
+    text = re.sub(r"\s+", " ", text).strip(" 　:：、,。.・-–")
+    text = re.sub(
         r"^(?:来期|今期|翌期|来年|今年|翌年|年明け)?\s?(?:(?:から|より)\s*|(?<=\S)\s)(?=\S)|(?<=：) ", "", text
     )
+    return _balanced(re.sub(r"^[でにはへ](?=[一-鿿ァ-ヺ])", "", text))
+
+
+def _balanced(text: str) -> str:
+    """A text whose brackets were cut apart: the lonely ones go, pairs stay (第1回車両更新（6台）)."""
+    opened, lonely = [], set()
+    for at, mark in enumerate(text):
+        if mark in "（(":
+            opened.append(at)
+        elif mark in "）)":
+            if opened:
+                opened.pop()
+            else:
+                lonely.add(at)
+    lonely.update(opened)
+    return "".join(mark for at, mark in enumerate(text) if at not in lonely).strip()
 
 
 def schedule_of(dated: list[Dated], calendar: bool, words: Words) -> Schedule:
@@ -169,13 +199,23 @@ _MONEY = ("円", "ドル", "ユーロ", "ポンド", "元")
 def cost_lines(material: Material) -> list[CostLine]:
     """Every line of the brief's cost, and else the costs among its numbers."""
     lines = [line for point in material.cost for line in _lines_of(point, material)]
+    offered = [
+        _term_of(point, line)
+        for point in material.products
+        for line in _lines_of(point, material, rates=True)
+        if line.amount and line.number
+    ]
     if not any(line.number and line.kind for line in lines):
+        if any(line.kind in ("once", "monthly", "yearly") for line in offered):  # prices told with the products
+            lines += [line for line in offered if line.kind != "terms" and not _EARNED.search(line.name)]
+        told = {i for line in lines for i in line.evidence}
         for number in material.usable():
             brief = not number.formula and material.source_of(number).file == material.brief_file()
             future = not re.search(r"（現状）|（提案後）|現在|現行", number.label)
             if (
                 brief
                 and future
+                and number.id not in told
                 and number.unit.split("/")[0] in _MONEY
                 and _COSTLY.search(number.label)
                 and not _told_elsewhere(number, material)
@@ -185,17 +225,27 @@ def cost_lines(material: Material) -> list[CostLine]:
     if not any(
         line.amount and line.kind != "budget" for line in lines
     ):  # then the products' own terms are all there is
-        lines += [
-            replace(
-                line,
-                name=point.name.split(" ")[0].split("　")[0],
-                kind="" if "%" in half_width(line.amount) else "terms",
-            )
-            for point in material.products
-            for line in _lines_of(point, material)
-            if line.amount and line.number
-        ]
+        lines += offered
     return _without_disputes(lines, material)
+
+
+def _term_of(product: Point, line: CostLine) -> CostLine:
+    """An amount told with a product: its price where it is called one (初期費用80万円), else what is lent or saved."""
+    name = product.name if product.name.isascii() else re.split("[ 　]", product.name)[0]
+    rate = "%" in half_width(line.amount)
+    words = re.split(r"[、，(（]|, ", line.name)[-1].strip()
+    before = re.split("[、，]", product.text.partition(line.amount)[0])[-1]
+    if rate and _EARNED.search(before):
+        return replace(line, name=f"{name}：{before.strip()}", kind="terms")
+    if (rate and words) or (line.kind != "budget" and not rate and _PRICE.search(words + before + line.amount)):
+        joiner = ": " if name.isascii() else "："
+        own = words in ("", name) or words in product.head
+        return replace(line, name=name if own else f"{name}{joiner}{words}", kind="" if rate else line.kind)
+    return replace(line, name=name, kind="" if rate else "terms")
+
+
+_EARNED = re.compile("配当|利回り|dividend|yield", re.IGNORECASE)  # what a product brings is no cost
+_PRICE = re.compile(r"費|料|初期|導入|月額|年額|月々|価格|代金|fee|price|charge|monthly|per month|a month|set-?up", re.IGNORECASE)
 
 
 def _told_elsewhere(number: EvidenceNumber, material: Material) -> bool:
@@ -206,6 +256,11 @@ def _told_elsewhere(number: EvidenceNumber, material: Material) -> bool:
 
 # An amount as it is read: its rhythm before it, a range, how firm it is.
 _RHYTHM = r"(?:年率|年利|月額|年額|月々|毎月|毎年|年間|月間|年|月|約|およそ)"
+# A margin says nothing without the rate it is added to (TIBOR＋0.6%).
+_BASE_RATE = (
+    r"(?:\b(?:TIBOR|TONA|SOFR|SONIA|EURIBOR|€STR|LIBOR|SORA|prime(?: rate)?|base rate)|[長短]期プライム(?:レート)?|[長短]プラ|"
+    r"プライム(?:レート)?|基準(?:金利|貸付利率)|市場金利|新?[長短]期?プライム|国債(?:利回り)?)(?:\s?[（(][^（）()]{1,12}[)）])?\s?[+＋\-－±]\s?"
+)
 _LIMIT = re.compile(r"\s?(?:以内|以下|未満|以上|程度|前後|くらい(?:まで)?|ほど|まで)")
 _TO = re.compile(r"\s?(?:[~〜～-]|から|to)\s?", re.IGNORECASE)
 _STANDARD_NAMES = {
@@ -251,17 +306,26 @@ def _spans(text: str, numbers: list[EvidenceNumber]) -> list[_Span]:
             last = spans.pop()
             spans.append(_Span(last.start, figure.end, (*last.numbers, *known), ranged=True))
         else:
-            before = re.search(rf"{_RHYTHM}\s?$", text[: figure.start])
+            before = re.search(rf"(?:{_BASE_RATE}|{_RHYTHM}\s?)$", text[: figure.start], re.IGNORECASE)
             spans.append(_Span(before.start() if before else figure.start, figure.end, known, ranged=False))
     return [replace(s, end=m.end()) if (m := _LIMIT.match(text, s.end)) else s for s in spans]
 
 
-def _lines_of(point: Point, material: Material) -> list[CostLine]:
+_RATE_OF_COST = re.compile(r"(?:金利|利率|手数料|保証料|料率|利息|fee|rate|interest)[^、,]{0,8}$|(?:^|[、,(（])\s*(?:年率?|年利)?\s?$", re.IGNORECASE)
+
+
+def _lines_of(point: Point, material: Material, *, rates: bool = False) -> list[CostLine]:
+    """The amounts of a line; its rates where it has no amount, or (``rates``) beside them."""
     numbers = [material.number(i) for i in point.evidence if i[0] == "E" and i not in material.unusable]
     label, text = (point.head, point.rest) if point.rest else ("", point.text)
     spans = [s for s in _spans(text, numbers) if s.numbers]
     money = [s for s in spans if s.numbers[-1].unit.split("/")[0] in _MONEY]
-    shown = money or [s for s in spans if s.numbers[-1].unit.startswith("%")][:1]
+    percent = [s for s in spans if s.numbers[-1].unit.startswith("%")]
+    shown = money or percent[:1]
+    if rates and money:
+        shown = sorted(
+            [*money, *(s for s in percent if _RATE_OF_COST.search(text[: s.start]))], key=lambda span: span.start
+        )
     if not shown:
         return [CostLine(label or point.text, text if label else "", "", None, evidence=tuple(n.id for n in numbers))]
     return [_line(span, shown, label, text, point) for span in shown]
@@ -280,13 +344,13 @@ def _line(span: _Span, shown: list[_Span], label: str, text: str, point: Point) 
         amount = before + amount
     money = number.unit.split("/")[0] in _MONEY
     kind = _kind(f"{point.text if len(shown) == 1 else before + amount} {number.unit}") if money else ""
-    aside = re.match(r"\s?[（(]([^（）()]{1,30})[)）]", text[span.end :])
+    aside = re.match(r"\s?[（(]([^（）()]{1,30})[)）]|\s((?:on|of|per|for|plus)\s[^,;.]{3,40})$", text[span.end :])
     return CostLine(
         name or number.label or point.text,
         amount,
         "" if span.ranged and kind != "budget" else kind,
         number,
-        aside[1] if aside else "",
+        (aside[1] or aside[2]) if aside else "",
         tuple(n.id for n in span.numbers) if not aside else tuple(i for i in point.evidence if i[0] == "E"),
     )
 

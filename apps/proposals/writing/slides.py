@@ -41,7 +41,7 @@ def write_agenda(point: StoryPoint, c: Context) -> Slide:
     names = [c.words.section(k) for k in dict.fromkeys(kinds)]
     m = c.material
     product = short_name(m.products[0]) if m.products else c.products
-    title = c.words("agenda_title", topic=m.lead.topic, product=product)
+    title = c.words("agenda_title", topic=m.lead.gist, product=product)
     return c.slide(point, title, [TextBlock(text=name) for name in names], sources=[])
 
 
@@ -55,7 +55,7 @@ def write_summary(point: StoryPoint, c: Context) -> Slide:
             label=first.label,
             before=first.before.raw,
             after=first.after.raw,
-            verb=w("reduce" if first.down else "raise"),
+            verb=w(("reduce" if first.down else "raise") + ("_rate" if first.before.unit == "%" else "")),
         )
     else:
         more = w("more_issues", n=len(m.needs) if c.language == "ja" else len(m.needs) - 1) if len(m.needs) > 1 else ""
@@ -158,7 +158,7 @@ def write_proposal(point: StoryPoint, c: Context) -> Slide:
         )
     many = len(m.needs) > 1 and len(m.products) > 1
     title = (
-        w("proposal_many", products=c.products, topic=m.lead.topic, n=len(m.needs))
+        w("proposal_many", products=c.products, topic=m.lead.gist, n=len(m.needs))
         if many
         else w("proposal_one", gist=m.lead.gist, products=c.products)
     )

@@ -55,8 +55,9 @@ def japanese_scaled(value: float) -> str:
 class Calculator:
     """Adds calculations over ledger numbers to the ledger as C1, C2 …; the same calculation is added once."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, language: str = "ja") -> None:
         self.ledger = ledger
+        self._points = "ポイント" if language == "ja" else " percentage points"
 
     def _add(self, label: str, raw: str, value: float, unit: str, formula: str, source: str) -> EvidenceNumber:
         for number in self.ledger.numbers:
@@ -73,7 +74,9 @@ class Calculator:
         """|one − two| in the manner of ``one``; between percentages it is points."""
         value = abs(one.value - two.value)
         unit = {"%": "ポイント"}.get(one.unit, one.unit)
-        raw = like(value, one, unit="ポイント") if one.unit == "%" else like(value, one)
+        raw = like(value, one, unit=self._points) if one.unit == "%" else like(value, one)
+        if raw == "1 percentage points":
+            raw = raw.removesuffix("s")
         first, second = (one, two) if one.value >= two.value else (two, one)
         return self._add(label, raw, value, unit, f"{first.id} − {second.id}", one.source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
 
 from gateway.guardrails.detectors import (
     address_en,
@@ -21,27 +22,30 @@ from gateway.guardrails.view import Hit, View
 
 Detector = Callable[[View], Iterable[Hit]]
 
-# name in error messages → the type it finds, the detector
-PERSONAL_DATA: dict[str, tuple[str, Detector]] = {
-    "secret": ("SECRET", secrets.detect),
-    "url_token": ("URL_TOKEN", network.url_token),
-    "email": ("EMAIL", contact.email),
-    "my_number": ("MY_NUMBER", national.my_number),
-    "corporate_number": ("CORPORATE_NUMBER", national.corporate_number),
-    "credit_card": ("CREDIT_CARD", finance.credit_card),
-    "bank_account": ("BANK_ACCOUNT", finance.bank_account),
-    "phone": ("PHONE", phone.detect),
-    "passport": ("PASSPORT", identity.passport),
-    "driver_license": ("DRIVER_LICENSE", identity.driver_license),
-    "health_insurance": ("HEALTH_INSURANCE", identity.health_insurance),
-    "pension_number": ("PENSION_NUMBER", identity.pension_number),
-    "customer_id": ("CUSTOMER_ID", identity.customer_id),
-    "ip_address": ("IP_ADDRESS", network.ip_address),
-    "birthdate": ("BIRTHDATE", birthdate.detect),
-    "postal_code": ("POSTAL_CODE", contact.postal_code),
-    "address": ("ADDRESS", address_ja.detect),
-    "address_en": ("ADDRESS", address_en.detect),
-    "person": ("PERSON", person.detect),
+# What of a text a detector cannot do without (a property of View): others are not asked.
+Need = Literal["", "has_digits", "has_long_number"]
+
+# name in error messages → the type it finds, the detector, what it needs
+PERSONAL_DATA: dict[str, tuple[str, Detector, Need]] = {
+    "secret": ("SECRET", secrets.detect, ""),
+    "url_token": ("URL_TOKEN", network.url_token, ""),
+    "email": ("EMAIL", contact.email, ""),
+    "my_number": ("MY_NUMBER", national.my_number, "has_long_number"),
+    "corporate_number": ("CORPORATE_NUMBER", national.corporate_number, "has_long_number"),
+    "credit_card": ("CREDIT_CARD", finance.credit_card, "has_long_number"),
+    "bank_account": ("BANK_ACCOUNT", finance.bank_account, "has_long_number"),
+    "phone": ("PHONE", phone.detect, "has_long_number"),
+    "passport": ("PASSPORT", identity.passport, "has_long_number"),
+    "driver_license": ("DRIVER_LICENSE", identity.driver_license, "has_long_number"),
+    "health_insurance": ("HEALTH_INSURANCE", identity.health_insurance, "has_digits"),
+    "pension_number": ("PENSION_NUMBER", identity.pension_number, "has_long_number"),
+    "customer_id": ("CUSTOMER_ID", identity.customer_id, "has_digits"),
+    "ip_address": ("IP_ADDRESS", network.ip_address, "has_digits"),
+    "birthdate": ("BIRTHDATE", birthdate.detect, ""),
+    "postal_code": ("POSTAL_CODE", contact.postal_code, "has_digits"),
+    "address": ("ADDRESS", address_ja.detect, ""),
+    "address_en": ("ADDRESS", address_en.detect, ""),
+    "person": ("PERSON", person.detect, ""),
 }
 
 
@@ -55,5 +59,5 @@ def resolve(hits: Iterable[Hit]) -> list[Hit]:
 
 
 def personal_data(view: View) -> Iterator[Hit]:
-    for _, detector in PERSONAL_DATA.values():
+    for _, detector, _ in PERSONAL_DATA.values():
         yield from detector(view)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gateway.guardrails.detectors.shapes import Label
+from gateway.guardrails.literals import Finder, Prefilter, matches_from
 from gateway.guardrails.view import Hit, View
 
 _PREFECTURE = (
@@ -54,8 +55,12 @@ _LABELLED = re.compile(
     rf"(?:住所|所在地|届け?先|送付先|送り先|配送先|配達先|現住所|本籍地?|転居先|引越し?先|居所|居住地|address)[\"']?[\s:はが「\"']{{1,4}}(?P<value>(?:{_PREFECTURE})?(?:{_CITY})(?:{_W}{{0,12}}?)(?:{_BLOCK}|{_SINGLE}|(?=[\s、。,)\]」\"'に]|\Z)))",
     re.IGNORECASE,
 )
+_LABELS = Prefilter([_LABELLED.pattern], re.IGNORECASE)
+_PREFECTURES = Finder(_PREFECTURE)
+_MUNICIPALITY = re.compile("[市区郡町村]")
+_BLOCKS = re.compile(r"丁目|\d-\d{1,3}-\d")
 _ADDRESS_HEAD = re.compile(r"\A(?:ご?住所|所在地|届け?先|送付先|配送先|現住所|本籍地?|address)", re.IGNORECASE)
-_HINT = re.compile(rf"[都道府県市区町村郡]|丁目|番地|\d-\d|条[東西南北]|字|{_PREFECTURE}")
+_HINT = re.compile(r"[都道府県市区町村郡]|丁目|番地|\d-\d|条[東西南北]|字")  # each prefecture ends in one of the first
 # What the lazy front of a match swallows by mistake: particles and verbs before the place.
 _LEAD = re.compile(r".*(?:[はがをにでとへもや]|から|まで|より|の|して|した|宛|現在|および|ならびに|新住所|住所|転居先|本社|本店|所在地|勤務先|自宅)(?=.)", re.DOTALL)
 _FALSE = re.compile(r"第\Z|(?:年度|平成|令和|昭和)\Z")
@@ -72,20 +77,25 @@ def detect(view: View) -> Iterator[Hit]:
 def _parts(view: View) -> Iterator[tuple[int, int, str, float]]:
     """Addresses up to the block number: start, end, rule, confidence."""
     text = view.text
-    for match in _FULL.finditer(text):
+    for match in matches_from(_FULL, text, _PREFECTURES.starts(text)):
         yield *match.span(), "address.full", 0.95
-    for match in _LABELLED.finditer(text):
+    for match in _LABELLED.finditer(text) if _LABELS.possible(text) else ():
         yield *match.span("value"), "address.label", 0.85
-    for match in _CITY_ONLY.finditer(text):
+    for match in matches_from(_CITY_ONLY, text, _before_municipalities(text)):
         start = _real_start(text, *match.span())
         if start is not None:
             yield start, match.end(), "address.city", 0.86
-    for match in _CHOME.finditer(text):
+    for match in _CHOME.finditer(text) if "丁目" in text else ():
         yield *match.span(), "address.chome", 0.75
-    for match in _TOWN_ONLY.finditer(text):
+    for match in _TOWN_ONLY.finditer(text) if _BLOCKS.search(text) else ():
         start = _town_start(text, *match.span())
         if _LABEL.before(view, start) or _ADDRESS_HEAD.match(view.heading(start)):
             yield start, match.end(), "address.town", 0.75
+
+
+def _before_municipalities(text: str) -> list[int]:
+    """Where a municipality can begin: at most six characters before 市, 区, 郡, 町 or 村."""
+    return sorted({start for match in _MUNICIPALITY.finditer(text) for start in range(max(0, match.start() - 6), match.start())})
 
 
 def _with_building(text: str, start: int, end: int) -> int:

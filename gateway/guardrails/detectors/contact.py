@@ -31,7 +31,7 @@ def postal_code(view: View) -> Iterator[Hit]:
     """Seven digits after 〒 or a label, or written 123-4567 right before the name of a place."""
     if not view.has_digits:
         return
-    for match in _POSTAL.finditer(view.text):
+    for match in view.numbers(_POSTAL):
         start, end = match.span()
         left = view.left(start)
         if _POSTAL_LABEL.before(view, start) or _MARK.search(left):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gateway.guardrails.detectors.checksums import iban_ok, luhn_ok
 from gateway.guardrails.detectors.shapes import LEFT, RIGHT, SEP, Label, digits, is_amount, other_label, pattern_of
+from gateway.guardrails.literals import Prefilter
 from gateway.guardrails.view import Hit, View
 
 _KIND = r"(?:普通|当座|貯蓄|総合|納税準備|外貨普通|\((?:普|当|貯)\)|[(（]?(?<![一-龠])(?:普|当)(?![一-龠])[)）]?)(?:預金)?(?:口座)?"
@@ -37,6 +38,8 @@ _YUCHO = re.compile(
 _YUCHO_LABEL = re.compile(r"記号(?:番号)?(?:[\s:はが「=・/]|番号){0,6}\Z")
 _YUCHO_CUE = Label(r"ゆうちょ|貯金|郵便局|郵貯|通帳|振替口座|振込|口座")
 _TRANSFER = re.compile(rf"{LEFT}0\d{{4}}-\d-\d{{1,6}}{RIGHT}")
+# Which of these can match at all: 0, 1, 2.
+_WORDS = Prefilter([_ACCOUNT.pattern, _ACCOUNT_EN.pattern, _BRANCH.pattern], re.IGNORECASE | re.DOTALL)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ \n-]?[A-Z0-9]{4}){2,7}(?:[ \n-]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 
 _CARD = re.compile(
@@ -57,31 +60,32 @@ def bank_account(view: View) -> Iterator[Hit]:
     """Seven digits after 普通/当座/口座番号 near a bank; branch and bank codes; 記号番号; IBAN; English accounts."""
     if not view.has_long_number:
         return
-    yield from _domestic(view)
+    words = _WORDS.those(view.text)
+    yield from _domestic(view, words)
     yield from _postal_savings(view)
     for match in _IBAN.finditer(view.text):
         if iban_ok(re.sub(r"[\s-]", "", match[0])):
             yield Hit(*match.span(), "BANK_ACCOUNT", "bank_account.iban", 0.95)
-    for match in _ACCOUNT_EN.finditer(view.text):
+    for match in _ACCOUNT_EN.finditer(view.text) if 1 in words else ():
         if not is_amount(view, *match.span("value")):
             yield Hit(*match.span("value"), "BANK_ACCOUNT", "bank_account.english", 0.85)
 
 
-def _domestic(view: View) -> Iterator[Hit]:
-    for match in _ACCOUNT.finditer(view.text):
+def _domestic(view: View, words: set[int]) -> Iterator[Hit]:
+    for match in _ACCOUNT.finditer(view.text) if 0 in words else ():
         start, end = match.span("value")
         if is_amount(view, start, end) or _NOT_ACCOUNT.search(match["gap"]):
             continue
         if _PLAIN_KIND.match(match[0]) and not (_BANK_CUE.within(match[0]) or _BANK_CUE.near(view, match.start(), end)):
             continue
         yield Hit(start, end, "BANK_ACCOUNT", "bank_account.label", 0.92)
-    for match in _KIND_AFTER.finditer(view.text):
+    for match in view.numbers(_KIND_AFTER):
         if _BANK_CUE.near(view, *match.span()) and not other_label(view, match.start()):
             yield Hit(*match.span("value"), "BANK_ACCOUNT", "bank_account.kind_after", 0.8)
-    for match in _BRANCH.finditer(view.text):
+    for match in _BRANCH.finditer(view.text) if 2 in words else ():
         if not is_amount(view, *match.span("value")) and not other_label(view, match.start("value")):
             yield Hit(*match.span("value"), "BANK_ACCOUNT", "bank_account.branch", 0.75)
-    for match in _CODES.finditer(view.text):
+    for match in view.numbers(_CODES):
         if _BANK_CUE.near(view, *match.span()):
             yield Hit(*match.span(), "BANK_ACCOUNT", "bank_account.codes", 0.85)
     for head_start, head_end in _cells(view):
@@ -93,19 +97,19 @@ _CELL_HEAD = re.compile(r"\A(?:口座|口座番号|口座No\.?|account(?:[\s_](?
 
 
 def _cells(view: View) -> Iterator[tuple[int, int]]:
-    for match in _CELL.finditer(view.text):
+    for match in view.numbers(_CELL) if view.has_cells else ():
         if _CELL_HEAD.match(view.heading(match.start())):
             yield match.span()
 
 
 def _postal_savings(view: View) -> Iterator[Hit]:
-    for match in _YUCHO.finditer(view.text):
+    for match in view.numbers(_YUCHO):
         start, end = match.span()
         labelled = _YUCHO_LABEL.search(view.left(start)) is not None
         if _YUCHO_CUE.near(view, start, end) and (labelled or match["middle"].strip()):
             if labelled or not other_label(view, start):
                 yield Hit(start, end, "BANK_ACCOUNT", "bank_account.yucho", 0.9)
-    for match in _TRANSFER.finditer(view.text):
+    for match in view.numbers(_TRANSFER):
         if _YUCHO_CUE.near(view, *match.span()):
             yield Hit(*match.span(), "BANK_ACCOUNT", "bank_account.transfer", 0.85)
 
@@ -115,7 +119,7 @@ def credit_card(view: View) -> Iterator[Hit]:
     if not view.has_long_number:
         return
     for pattern in (_CARD, _CARD_LOOSE):
-        for match in pattern.finditer(view.text):
+        for match in view.numbers(pattern):
             confidence, rule = _judge_card(view, match)
             if confidence:
                 yield Hit(*match.span(), "CREDIT_CARD", rule, confidence)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from gateway.guardrails.detectors.checksums import insurer_ok, licence_ok
 from gateway.guardrails.detectors.shapes import LEFT, RIGHT, SEP, Label, digits, is_amount, other_label, pattern_of
+from gateway.guardrails.literals import Prefilter
 from gateway.guardrails.view import Hit, View
 
 _PASSPORT = re.compile(r"(?<![A-Za-z0-9-])[A-Z]{2}[ -]?\n?\d{3}[ ]?\d{4}(?![\dA-Za-z])(?!-[\dA-Za-z])")
@@ -27,6 +28,8 @@ _FOREIGN_LICENCE = re.compile(
     re.IGNORECASE,
 )
 
+_LICENCE_WORDS = Prefilter([_FOREIGN_LICENCE.pattern], re.IGNORECASE)
+
 _PENSION = re.compile(rf"{LEFT}\d{{4}}{SEP}\d{{6}}{RIGHT}")
 _PENSION_LABEL = Label(r"基礎年金番号|年金番号|年金手帳(?:の?(?:記号)?番号)?|年金証書|pension\s(?:number|no|id)|pension_number", gap=14)
 _PENSION_CUE = Label(r"年金|pension")
@@ -39,7 +42,7 @@ def passport(view: View) -> Iterator[Hit]:
     if not view.has_long_number:
         return
     for pattern, rule, confidence in ((_PASSPORT, "passport.label", 0.95), (_PASSPORT_OTHER, "passport.foreign", 0.85)):
-        for match in pattern.finditer(view.text):
+        for match in view.numbers(pattern, 4):
             near = pattern is _PASSPORT and _PASSPORT_LABEL.near(view, *match.span(), 20)
             if _PASSPORT_LABEL.announces(view, *match.span()) or (near and not other_label(view, match.start())):
                 yield Hit(*match.span(), "PASSPORT", rule, confidence)
@@ -51,7 +54,7 @@ def driver_license(view: View) -> Iterator[Hit]:
     """12 digits after a label; or a good check digit, a 公安委員会 prefix and a cue nearby."""
     if not view.has_long_number:
         return
-    for match in _TWELVE.finditer(view.text):
+    for match in view.numbers(_TWELVE):
         start, end = match.span()
         number = digits(match[0])
         good = licence_ok(number) and _LICENCE_PREFIX.match(number) is not None
@@ -60,7 +63,7 @@ def driver_license(view: View) -> Iterator[Hit]:
         elif _LICENCE_CUE.near(view, start, end) and (good or _numbered(view, start, end)):
             if not other_label(view, start):
                 yield Hit(start, end, "DRIVER_LICENSE", "driver_license.cue", 0.8)
-    for match in _FOREIGN_LICENCE.finditer(view.text):
+    for match in _FOREIGN_LICENCE.finditer(view.text) if _LICENCE_WORDS.possible(view.text) else ():
         yield Hit(*match.span("value"), "DRIVER_LICENSE", "driver_license.foreign", 0.85)
 
 
@@ -73,7 +76,7 @@ def pension_number(view: View) -> Iterator[Hit]:
     """4 and 6 digits with a label, or with 年金 nearby and no other label."""
     if not view.has_long_number:
         return
-    for match in _PENSION.finditer(view.text):
+    for match in view.numbers(_PENSION):
         start, end = match.span()
         if _PENSION_LABEL.announces(view, start, end):
             yield Hit(start, end, "PENSION_NUMBER", "pension_number.label", 0.95)
@@ -108,11 +111,11 @@ def health_insurance(view: View) -> Iterator[Hit]:
     """保険者番号, 記号・番号, 被保険者番号; the same words mean a post-office account near 貯金 or 口座."""
     if not view.has_digits:
         return
-    for match in _INSURER.finditer(view.text):
+    for match in view.numbers(_INSURER):
         if _INSURER_LABEL.announces(view, *match.span()):
             good = insurer_ok(digits(match[0]))
             yield Hit(*match.span(), "HEALTH_INSURANCE", "health_insurance.insurer", 0.95 if good else 0.88)
-    for match in _INSURED.finditer(view.text):
+    for match in view.numbers(_INSURED, 4):
         if _INSURED_LABEL.announces(view, *match.span()) and not is_amount(view, *match.span()):
             yield Hit(*match.span(), "HEALTH_INSURANCE", "health_insurance.insured", 0.85)
     yield from _symbols(view)
@@ -138,15 +141,16 @@ def _closer(view: View, start: int, end: int) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _customer_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+def _customer_pattern(labels: tuple[str, ...]) -> tuple[re.Pattern[str], Prefilter]:
     extra = "".join(f"|{re.escape(label)}" for label in labels)
-    return re.compile(
+    pattern = re.compile(
         r"(?:(?:顧客|お客様|お客さま|会員|契約者|ご?利用者|ユーザー|加入者|得意先|取引先|カスタマー|メンバー|メンバーズ|受給者|組合員|クライアント)"
         r"(?:ご)?(?:番号|ナンバー|No\.?|№|ID|コード|CD)|CIF(?:\s?(?:番号|No\.?|number))?|お客様(?=[:：]?\s?[A-Z]{0,3}-?\d{5,})|"
         rf"(?:customer|client|member(?:ship)?|patron|subscriber)[\s_]?(?:id|no\.?|number|#|code){extra})"
         r"(?:\s?\(\d{1,2}\s?(?:桁|文字|digits?)[^)]{0,6}\))?(?:[\s:はが「『【〔\[\"'=#(|<]|です?が|is\s){0,5}(?P<value>(?=[A-Za-z0-9_.-]*\d)" + _VALUE + r"(?:[ -]\d{2,6})*)",
         re.IGNORECASE,
     )
+    return pattern, Prefilter([pattern.pattern], re.IGNORECASE)
 
 
 _CUSTOMER_HEADING = re.compile(
@@ -160,11 +164,12 @@ def customer_id(view: View) -> Iterator[Hit]:
     """A value of at least four characters with three digits after a customer label (the list is configurable)."""
     if not view.has_digits:
         return
-    for match in _customer_pattern(view.customer_labels).finditer(view.text):
+    pattern, words = _customer_pattern(view.customer_labels)
+    for match in pattern.finditer(view.text) if words.possible(view.text) else ():
         start, end = match.span("value")
         end = start + len(match["value"].rstrip(".-_ "))
         if len(digits(match["value"])) >= 3 and end - start >= 4 and not is_amount(view, start, end):
             yield Hit(start, end, "CUSTOMER_ID", "customer_id.label", 0.93)
-    for match in _CELL_VALUE.finditer(view.text):
+    for match in _CELL_VALUE.finditer(view.text) if view.has_cells else ():
         if _CUSTOMER_HEADING.match(view.heading(match.start())) and len(digits(match[0])) >= 3:
             yield Hit(*match.span(), "CUSTOMER_ID", "customer_id.column", 0.9)

@@ -33,14 +33,14 @@ def my_number(view: View) -> Iterator[Hit]:
     """12 digits after a label, whatever their check digit; without one, a good check digit and a cue nearby."""
     if not view.has_long_number:
         return
-    for match in _TWELVE.finditer(view.text):
+    for match in view.numbers(_TWELVE):
         start, end = match.span()
         good = my_number_ok(digits(match[0]))
         if _MY_NUMBER.announces(view, start, end):
             yield Hit(start, end, "MY_NUMBER", "my_number.label", 0.99 if good else 0.93)
         elif good and not other_label(view, start) and _MY_NUMBER_CUE.near(view, start, end):
             yield Hit(start, end, "MY_NUMBER", "my_number.cue", 0.75)
-    for match in _SSN.finditer(view.text):
+    for match in view.numbers(_SSN):
         if _SSN_LABEL.announces(view, *match.span()):
             yield Hit(*match.span(), "MY_NUMBER", "national_id.ssn", 0.9)
 
@@ -49,7 +49,7 @@ def corporate_number(view: View) -> Iterator[Hit]:
     """13 digits, also as invoice number (T and 13 digits), and 会社法人等番号 (12 digits) after its label."""
     if not view.has_long_number:
         return
-    for match in _THIRTEEN.finditer(view.text):
+    for match in view.numbers(_THIRTEEN, 3):
         start, end = match.span()
         good = corporate_number_ok(digits(match[0]))
         if match[1] and (good or _CORPORATE.announces(view, start, end)):
@@ -58,7 +58,7 @@ def corporate_number(view: View) -> Iterator[Hit]:
             yield Hit(start, end, "CORPORATE_NUMBER", "corporate_number.label", 0.97 if good else 0.88)
         elif good and not _excluded(view, start, end) and _CORPORATE_CUE.near(view, start, end):
             yield Hit(start, end, "CORPORATE_NUMBER", "corporate_number.cue", 0.65)
-    for match in _TWELVE.finditer(view.text):
+    for match in view.numbers(_TWELVE):
         if _CORPORATE_LABEL.before(view, match.start()):
             yield Hit(*match.span(), "CORPORATE_NUMBER", "corporate_number.registry", 0.9)
 

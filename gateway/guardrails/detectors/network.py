@@ -46,9 +46,9 @@ def ip_address(view: View) -> Iterator[Hit]:
     """IPv4 with valid octets that is no version number, IPv6 that the standard library accepts."""
     if not view.has_digits:
         return
-    for match in _V4.finditer(view.text):
+    for match in view.numbers(_V4):
         yield from _judge_v4(view, match)
-    for match in _V6.finditer(view.text):
+    for match in _V6.finditer(view.text) if view.text.count(":") >= 2 else ():
         end = match.end() - (len(match[0]) - len(match[0].rstrip(".")))
         value = view.text[match.start() : end].split("/")[0].split("%")[0]
         if _is_v6(value):

@@ -22,6 +22,7 @@ from gateway.guardrails.detectors.names import (
     surname_spans,
     surnames,
 )
+from gateway.guardrails.literals import Finder
 from gateway.guardrails.tagger import Token, kinds
 from gateway.guardrails.view import Hit, View
 
@@ -46,6 +47,7 @@ _NOT_A_NAME = re.compile(
 _FOREIGN = re.compile(r"[ァ-ヴー]{2,}(?:[・=][ァ-ヴー]{1,}){1,3}")
 _BROKEN = re.compile(rf"(?P<name>{_KANJI}{{1,2}}\n{_KANJI}{{1,2}})(?=様|さん|氏|殿|先生|部長|課長|社長|次長|主任)")
 _SIGNED = re.compile(rf"(?:※|\(|文責|[\n ]|\A)[: ]?(?P<name>{_KANJI}{{1,4}})(?:記|拝|筆)(?=\Z|[\s)。])")
+_SIGNATURE = re.compile("[記拝筆]")
 _READ_HONORIFIC = re.compile(rf"(?P<name>{_KANJI}{{1,6}}(?:[ ]{_KANJI}{{1,4}})?)\s?\([ぁ-んァ-ヴー ]{{2,14}}\)\s?(?:様|さま|さん|氏|殿|先生|君|くん)")
 _KANA_PAIR = re.compile(r"(?P<family>[ァ-ヴー]{2,6})[ ]?(?P<given>[ァ-ヴー]{2,6})(?![ァ-ヴー])")
 
@@ -73,11 +75,13 @@ class _Reader:
     @cached_property
     def families(self) -> list[tuple[int, int]]:
         """Candidates for family names: the list, and what the tagger calls one."""
-        spans = set(surname_spans(self.text))
-        for token in self.view.tokens:
-            word = self.text[token.start : token.end]
-            if token.kind == "family" or (token.kind in _MAYBE and _KANJI_WORD.fullmatch(word) and "family" in kinds(word)):
-                spans.add((token.start, token.end))
+        text = self.text
+        spans = set(surname_spans(text))
+        for start, end, kind in self.view.tokens:
+            if kind == "family" or (
+                kind in _MAYBE and 2 <= end - start <= 4 and _KANJI_WORD.fullmatch(text, start, end) and "family" in kinds(text[start:end])
+            ):
+                spans.add((start, end))
         return sorted(spans)
 
     def in_firm(self, start: int, end: int) -> bool:
@@ -206,13 +210,13 @@ def _hiragana_name(reader: _Reader, start: int, value: str) -> int:
 
 
 def _honorifics(reader: _Reader) -> None:
-    for match in _BROKEN.finditer(reader.text):
+    for match in _BROKEN.finditer(reader.text) if "\n" in reader.text else ():
         if match["name"].replace("\n", "") in surnames():
             reader.add(*match.span("name"), "person.honorific", 0.85)
-    for match in _READ_HONORIFIC.finditer(reader.text):
+    for match in _READ_HONORIFIC.finditer(reader.text) if "(" in reader.text else ():
         if _is_name(match["name"]):
             reader.add(*match.span("name"), "person.honorific", 0.9)
-    for match in _SIGNED.finditer(reader.text):
+    for match in _SIGNED.finditer(reader.text) if _SIGNATURE.search(reader.text) else ():
         if match["name"] in surnames() and match["name"] not in PLACES:
             reader.add(*match.span("name"), "person.signed", 0.8)
     starts = person_cues.HONORIFIC_WORDS.starts(reader.text)
@@ -485,6 +489,7 @@ def _foreign_person(parts: list[str]) -> bool:
 _RELATIVE = re.compile(
     rf"(?P<who>{person_cues.RELATIONS})(?P<joint>の|、|:|は|が|[ ])?(?P<name>{_KANJI}{{1,3}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,4}}|[ぁ-ん]{{1,3}}[子代美江枝])(?![一-龠々ァ-ヴー])"
 )
+_RELATION_WORDS = Finder(person_cues.RELATIONS)
 _KANA_AND_KANJI = re.compile(r"[ぁ-ん]{1,3}[子代美江枝]")  # ふみ子, きよ江
 _JOINED_RELATION = frozenset("新郎 新婦 長男 次男 三男 長女 次女 三女 妻 夫".split())
 _AFTER_GIVEN = re.compile(r"[をがはと、。のもに)」\s]|\Z")
@@ -492,7 +497,7 @@ _AFTER_GIVEN = re.compile(r"[をがはと、。のもに)」\s]|\Z")
 
 def _relatives(reader: _Reader) -> None:
     """妻の千鶴, 長男 悠斗: a given name alone after a relation."""
-    for match in _RELATIVE.finditer(reader.text):
+    for match in _RELATIVE.finditer(reader.text) if _RELATION_WORDS.starts(reader.text) else ():
         name = match["name"]
         kana = re.match(r"[ぁ-んァ-ヴ]", name) is not None and (katakana(name) in kana_given() or _KANA_AND_KANJI.fullmatch(name) is not None)
         noun = "noun" in kinds(name) and not kana and (len(name) > 1 or not match["joint"])

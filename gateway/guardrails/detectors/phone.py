@@ -45,38 +45,38 @@ def detect(view: View) -> Iterator[Hit]:
         return
     yield from _japanese(view)
     yield from _foreign(view)
-    for match in _LOCAL.finditer(view.text):
+    for match in view.numbers(_LOCAL):
         if _LOCAL_LABEL.before(view, match.start()):
             yield Hit(*match.span(), "PHONE", "phone.local", 0.75)
 
 
 def _japanese(view: View) -> Iterator[Hit]:
-    for match in _MOBILE.finditer(view.text):
+    for match in view.numbers(_MOBILE, 1):
         yield from _judge(view, match, "phone.mobile", 0.85)
-    for match in _FREE.finditer(view.text):
+    for match in view.numbers(_FREE, 1):
         if len(digits(match[0])) in (10, 11):
             yield from _judge(view, match, "phone.service", 0.85)
-    for match in _FIXED.finditer(view.text):
+    for match in view.numbers(_FIXED, 1):
         if len(digits(match[0])) == 10 and "の" not in match[0]:
             yield from _judge(view, match, "phone.fixed", 0.8)
-    for match in _SPOKEN.finditer(view.text):
+    for match in view.numbers(_SPOKEN):
         if len(digits(match[0])) in (10, 11):
             yield Hit(*match.span(), "PHONE", "phone.spoken", 0.8)
-    for match in _BARE_11.finditer(view.text):
+    for match in view.numbers(_BARE_11):
         if match[0].startswith("0") and _LABEL.announces(view, *match.span()):
             yield from _judge(view, match, "phone.label", 0.8)
-    for match in _JAPAN.finditer(view.text):
+    for match in view.numbers(_JAPAN, 2):
         if 9 <= len(digits(match[0])) - 2 <= 12:
             yield from _judge(view, match, "phone.japan", 0.95)
 
 
 def _foreign(view: View) -> Iterator[Hit]:
-    for match in _WORLD.finditer(view.text):
+    for match in view.numbers(_WORLD, 2) if "+" in view.text else ():
         if 8 <= len(digits(match[0])) <= 15:
             yield from _judge(view, match, "phone.international", 0.9)
-    for match in _AMERICA.finditer(view.text):
+    for match in view.numbers(_AMERICA, 1):
         yield from _judge(view, match, "phone.america", 0.8)
-    for match in _BRITAIN.finditer(view.text):
+    for match in view.numbers(_BRITAIN, 1):
         if len(digits(match[0])) in (10, 11) and _LABEL.announces(view, *match.span()):
             yield from _judge(view, match, "phone.britain", 0.75)
 

@@ -79,6 +79,11 @@ _CUE = re.compile(
     r"(?:(?![。\n]).){0,24}\Z",
     re.IGNORECASE,
 )
+_SHAPES = (
+    (_KNOWN, "", 0.98), (_JWT, "secret.jwt", 0.96), (_PEM, "secret.pem", 0.99), (_WEBHOOK, "secret.webhook", 0.98),
+    (_CONNECTION, "secret.connection", 0.98), (_AUTH, "secret.authorization", 0.92), (_CURL, "secret.curl", 0.92),
+)  # fmt: skip
+_PREFILTER = Prefilter([pattern.pattern for pattern, _, _ in _SHAPES], re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9_./+=-]{10,}|-----BEGIN|://|-u |--user")
 _LABELS = Prefilter([_WORDS, "合言葉|パスフレーズ|秘密の|フレーズ|mnemonic"], re.IGNORECASE)
 _PIN = re.compile(r"暗証|PIN|認証コード|確認コード|ワンタイム|OTP|CVV|CVC|セキュリティコード|パスコード|passcode", re.IGNORECASE)
@@ -96,17 +101,11 @@ def detect(view: View) -> Iterator[Hit]:
 
 def _shapes(text: str) -> Iterator[Hit]:
     """What shows itself without a label."""
-    for match in _KNOWN.finditer(text):
-        yield Hit(*match.span(), "SECRET", f"secret.{match.lastgroup}", 0.98)
-    for pattern, rule, confidence in (
-        (_JWT, "secret.jwt", 0.96), (_PEM, "secret.pem", 0.99), (_WEBHOOK, "secret.webhook", 0.98),
-        (_CONNECTION, "secret.connection", 0.98),
-    ):  # fmt: skip
+    for index in sorted(_PREFILTER.those(text)):
+        pattern, rule, confidence = _SHAPES[index]
         for match in pattern.finditer(text):
-            yield Hit(*match.span(), "SECRET", rule, confidence)
-    for pattern, rule in ((_AUTH, "secret.authorization"), (_CURL, "secret.curl")):
-        for match in pattern.finditer(text):
-            yield Hit(*match.span("value"), "SECRET", rule, 0.92)
+            place = match.span("value" if "value" in pattern.groupindex else 0)
+            yield Hit(*place, "SECRET", rule or f"secret.{match.lastgroup}", confidence)
     for match in _RANDOM.finditer(text):
         if _random(text, match):
             yield Hit(*match.span(), "SECRET", "secret.random", 0.75)

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.guardrails.injection import signs
-from gateway.guardrails.injection.concepts import mentions, moods
+from gateway.guardrails.injection.concepts import MOODS, mentions, moods
 from gateway.guardrails.injection.decode import decoded
-from gateway.guardrails.injection.scorer import score
+from gateway.guardrails.injection.scorer import Score, at_most, score
 from gateway.guardrails.view import Hit, View
 
 _END = r"(?:[。！？]|[!?](?![A-Za-z0-9=&%_/{#\[(])|(?<=[A-Za-z0-9\"')\]])\.(?=\s|\Z))"
 _SENTENCE = re.compile(rf"(?:(?!{_END})[^\n])+(?:{_END}+[」』）)\"']?|\n+|\Z)|{_END}+|\n+")
 _QUOTED = re.compile(r"[「『\"“][^」』\"”]{4,120}[」』\"”]")
 _FLOOR = 0.3  # weaker evidence is not reported
+_TIE = 1e-9  # two sums of the same weights in another order
 
 
 class Sentence(NamedTuple):
@@ -31,24 +32,38 @@ class Sentence(NamedTuple):
     concepts: frozenset[str]
 
 
-def sentences(view: View) -> list[Sentence]:
-    """The sentences of a text with their concepts; none for those that speak of nothing."""
+class _Reading:
+    """A text sentence by sentence: what each speaks of, and how, which costs more to tell and is told when asked for."""
+
+    def __init__(self, view: View) -> None:
+        self._text = view.text
+        self._moods: dict[int, frozenset[str]] = {}
+        self.sentences = list(_sentences(view))
+
+    def whole(self, index: int) -> frozenset[str]:
+        """Everything about one sentence."""
+        found = self._moods.get(index)
+        sentence = self.sentences[index]
+        if found is None:
+            found = self._moods[index] = frozenset(moods(self._text[sentence.start : sentence.end]))
+        return sentence.concepts | found
+
+
+def _sentences(view: View) -> Iterator[Sentence]:
+    """The sentences of a text with their concepts, without moods; none for those that speak of nothing."""
     text = view.text
     found = mentions(text)
     if not found:
-        return []
+        return
     spans = [match.span() for match in _SENTENCE.finditer(text) if match[0].strip()]
     begins = [start for start, _ in spans]
     inside: dict[int, list[tuple[int, int, str]]] = {}
     for mention in found:
         inside.setdefault(max(0, bisect_right(begins, mention[0]) - 1), []).append(mention)
     origin: frozenset[str] = frozenset() if view.source == "user" else frozenset({"planted"})
-    made = []
     for index, spoken in inside.items():
         start, end = spans[index]
-        concepts = _concepts(text, start, end, spoken)
-        made.append(Sentence(start, end, concepts | frozenset(moods(text[start:end])) | origin))
-    return made
+        yield Sentence(start, end, _concepts(text, start, end, spoken) | origin)
 
 
 def _concepts(text: str, start: int, end: int, spoken: list[tuple[int, int, str]]) -> frozenset[str]:
@@ -61,24 +76,28 @@ def _concepts(text: str, start: int, end: int, spoken: list[tuple[int, int, str]
 
 def windows(view: View) -> Iterator[list[frozenset[str]]]:
     """The concepts of each sentence, alone and together with the next."""
-    found = sentences(view)
-    for index, sentence in enumerate(found):
-        yield [sentence.concepts]
-        if index + 1 < len(found):
-            yield [sentence.concepts, found[index + 1].concepts]
+    reading = _Reading(view)
+    for index in range(len(reading.sentences)):
+        yield [reading.whole(index)]
+        if index + 1 < len(reading.sentences):
+            yield [reading.whole(index), reading.whole(index + 1)]
 
 
 def _findings(view: View) -> Iterator[Hit]:
     """Attacks in the text as it stands: of overlapping windows the surest."""
-    found = sentences(view)
+    reading = _Reading(view)
+    found = reading.sentences
     for index, sentence in enumerate(found):
-        alone = score([sentence.concepts])
-        last, best = sentence, alone
-        if index + 1 < len(found):
-            both = score([sentence.concepts, found[index + 1].concepts])
-            if both.value > alone.value:
-                last, best = found[index + 1], both
-        if best.value >= _FLOOR:
+        best: Score | None = None
+        last = sentence
+        for window in (range(index, index + 1), range(index, min(len(found), index + 2))):
+            concepts = frozenset().union(*(found[i].concepts for i in window))
+            if at_most(concepts, MOODS, apart=len(window) > 1) < _FLOOR - _TIE:
+                continue  # whatever its moods, it will not be reported
+            scored = score([reading.whole(i) for i in window])
+            if best is None or scored.value > best.value + _TIE:
+                best, last = scored, found[window[-1]]
+        if best is not None and best.value >= _FLOOR:
             yield Hit(sentence.start, last.end, "INJECTION", best.rule, min(0.99, round(best.value, 2)))
     yield from signs.find(view.text, view.source)
 

@@ -18,6 +18,11 @@ _URL = re.compile(r"(?:%[0-9A-Fa-f]{2}[A-Za-z0-9_.+-]{0,12}){4,}")
 _UNICODE = re.compile(r"(?:\\u[0-9A-Fa-f]{4}\s?){4,}")
 _ENTITY = re.compile(r"(?:&#x?[0-9A-Fa-f]{2,6};\s?){4,}")
 _BINARY = re.compile(r"(?:[01]{8}\s?){6,}")
+# What hides text is a run of at least so many ASCII characters or blanks (case folding lets ı, ſ and K in).
+_HIDES = re.compile(r"[!-~\s]{12}", re.IGNORECASE)
+_HIDES_WORDS = re.compile(r"[!-~]{4}", re.IGNORECASE)
+_TAGS = re.compile("[\U000e0020-\U000e007e]")
+_REVERSED_JAPANESE = ("視無", "示指", "令命", "トプンロプ", "ムテスシ", "れ忘", "ルール")
 _ROT13_WORDS = re.compile(r"\b(?:vtaber|qvfertneq|cerivbhf|cevbe|vafgehpgvbaf?|cebzcg|flfgrz|erirny|sbetrg|ehyrf|erfgevpgvbaf|bireevqr|olcnff)\b", re.IGNORECASE)
 _REVERSED_WORDS = re.compile(
     r"\b(?:erongi|dragersid|suoiverp|snoitcurtsni|noitcurtsni|tpmorp|metsys|laever|tegrof|selur|snoitcirtser)\b|視無|示指|令命|トプンロプ|ムテスシ|れ忘|ルール(?:の|を)で", re.IGNORECASE
@@ -63,9 +68,16 @@ def _base85(value: str) -> str:
 
 def decoded(text: str, original: str = "") -> Iterator[tuple[str, int, int]]:
     """Every hidden text with the span it was hidden in. ``original`` still has the invisible characters."""
-    tags = "".join(chr(ord(char) - 0xE0000) for char in original if "\U000e0020" <= char <= "\U000e007e")
+    tags = "".join(chr(ord(char) - 0xE0000) for char in _TAGS.findall(original))
     if len(tags) >= 6 and text:
         yield tags, 0, len(text)
+    if _HIDES.search(text):
+        yield from _encoded(text)
+    yield from _whole(text)
+
+
+def _encoded(text: str) -> Iterator[tuple[str, int, int]]:
+    """Texts written in other letters: base64, hex, escapes."""
     for match in _BASE32.finditer(text):
         yield _base32(match[0]), *match.span()
     for match in _BASE85.finditer(text):
@@ -85,15 +97,17 @@ def decoded(text: str, original: str = "") -> Iterator[tuple[str, int, int]]:
     for match in _BINARY.finditer(text):
         octets = re.findall(r"[01]{8}", match[0])
         yield _readable(bytes(int(octet, 2) for octet in octets)), *match.span()
-    yield from _whole(text)
 
 
 def _whole(text: str) -> Iterator[tuple[str, int, int]]:
     """Ciphers that cover the whole text: ROT13, reversed, leetspeak."""
-    if len(_ROT13_WORDS.findall(text)) >= 2:
+    latin = _HIDES_WORDS.search(text) is not None
+    if latin and len(_ROT13_WORDS.findall(text)) >= 2:
         yield codecs.decode(text, "rot13"), 0, len(text)
-    if len(_REVERSED_WORDS.findall(text)) >= 2:
+    if (latin or any(word in text for word in _REVERSED_JAPANESE)) and len(_REVERSED_WORDS.findall(text)) >= 2:
         yield text[::-1], 0, len(text)
+    if not latin:
+        return
     leet = [word for word in _LEET_WORD.findall(text) if not word.isdigit()]
     if len(leet) >= 2:
         yield text.translate(_LEET), 0, len(text)

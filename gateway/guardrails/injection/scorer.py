@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
@@ -63,7 +63,55 @@ def features(sentences: Sequence[frozenset[str]]) -> Iterator[tuple[str, float]]
 
 def score(sentences: Sequence[frozenset[str]], table: dict[str, float] | None = None) -> Score:
     """The probability that these neighbouring sentences attack the model; ``table``: other weights than ours."""
-    table = weights() if table is None else table
+    return _remembered(tuple(sentences)) if table is None else _score(sentences, table)
+
+
+@lru_cache(maxsize=8192)
+def _remembered(sentences: tuple[frozenset[str], ...]) -> Score:
+    """The same few concepts meet again and again."""
+    return _score(sentences, weights())
+
+
+@lru_cache(maxsize=1)
+def _pairs() -> dict[str, dict[str, float]]:
+    """Weights of pairs, from either side."""
+    found: dict[str, dict[str, float]] = {}
+    for name, weight in weights().items():
+        one, plus, other = name.partition("+")
+        if plus:
+            found.setdefault(one, {})[other] = weight
+            found.setdefault(other, {})[one] = weight
+    return found
+
+
+@lru_cache(maxsize=8192)
+def at_most(concepts: frozenset[str], further: frozenset[str], *, apart: bool = False) -> float:
+    """No sentence that speaks of ``concepts``, and perhaps of some of ``further``, scores higher than this.
+
+    ``apart``: nor do two sentences that speak of them together, whatever stands in which.
+    """
+    table, pairs, nothing = weights(), _pairs(), dict[str, float]()
+    least = _APART if apart else 1.0
+
+    def between(one: str, others: Iterable[str]) -> float:
+        known = pairs.get(one, nothing)
+        return sum(max(weight, weight * least) for other in others if (weight := known.get(other)))
+
+    total = table["bias"]
+    present = list[str]()
+    for concept in concepts:
+        total += table.get(concept, 0.0) + between(concept, present)
+        present.append(concept)
+    new = list[str]()
+    for concept in further - concepts:
+        known = pairs.get(concept, nothing)
+        gain = table.get(concept, 0.0) + between(concept, present)
+        total += max(0.0, gain + sum(max(0.0, known.get(other, 0.0)) for other in new))
+        new.append(concept)
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def _score(sentences: Sequence[frozenset[str]], table: dict[str, float]) -> Score:
     total, parts = table["bias"], dict[str, float]()
     for name, amount in features(sentences):
         weight = table.get(name)
@@ -73,5 +121,5 @@ def score(sentences: Sequence[frozenset[str]], table: dict[str, float] | None = 
         for concept in name.split("+"):
             if concept in RULE_OF:
                 parts[RULE_OF[concept]] = parts.get(RULE_OF[concept], 0.0) + weight * amount
-    rule = max(parts, key=lambda name: parts[name], default="override")
+    rule = max(sorted(parts), key=lambda name: round(parts[name], 9), default="override")  # the same in every process
     return Score(1 / (1 + math.exp(-max(-30.0, min(30.0, total)))), f"injection.{rule}")

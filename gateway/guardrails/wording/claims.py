@@ -45,6 +45,9 @@ RULES = (
 )
 
 
+_NEEDED = tuple((rule, frozenset(rule.concepts)) for rule in RULES)
+
+
 class Claim(NamedTuple):
     """Where the words of a claim stand in the text."""
 
@@ -63,10 +66,9 @@ def claims(found: Sequence[Mention]) -> Iterator[Claim]:
     places: dict[str, list[tuple[int, int]]] = {}
     for mention in found:
         places.setdefault(mention.concept, []).append((mention.start, mention.end))
-    for rule in RULES:
-        options = [places.get(concept, []) for concept in rule.concepts]
-        if all(options):
-            for start, end in _together(options, rule.reach):
+    for rule, needed in _NEEDED:
+        if needed <= places.keys():
+            for start, end in _together([places[concept] for concept in rule.concepts], rule.reach):
                 yield Claim(rule, start, end)
 
 

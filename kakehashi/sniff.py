@@ -32,7 +32,7 @@ _MEDIA: Final = (
     (0, b"\x00\x00\x01\xba", "mpeg"),
 )
 
-# (offset, bytes) → kind as apps.minutes.messages names it
+# (offset, bytes) → kind, in one word
 _OTHER: Final = (
     (0, b"MZ", "program"),
     (0, b"\x7fELF", "program"),
@@ -70,7 +70,7 @@ def demuxer(head: bytes) -> str | None:
 
 
 def kind(head: bytes) -> str:
-    """What something that is no recording seems to be (a key of ``messages.KINDS``)."""
+    """What something that is no recording seems to be (one word)."""
     for offset, magic, name in _OTHER:
         if head[offset : offset + len(magic)] == magic:
             return name

@@ -1,0 +1,1 @@
+"""How fast the audit log is written and verified, beside the bare hash of the same bytes."""

@@ -27,6 +27,16 @@ ENGINE_MODEL = "smollm2-135m"  # the smallest: it starts in half a minute and ha
 ENGINE_START_S = 300
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--failed-list", type=Path, help="write the ids of tests that failed there, a line each")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if path := config.getoption("--failed-list"):
+        bad = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+        path.write_text("".join(f"{nodeid}\n" for nodeid in dict.fromkeys(report.nodeid for report in bad)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -1,7 +1,7 @@
 """The audit log as the gateway uses it: awaitable records, many of them in one commit.
 
-While one commit is on its way to the disk, further records gather and go with the next: no timer, no added delay when
-there is little to do, few commits when there is much.
+While one commit is on its way to the disk, further records gather and go with the next. When several came at once, the
+next commit waits a moment for more: no added delay when there is little to do, few commits when there is much.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ AuditUnavailable = StoreUnavailable
 T = TypeVar("T")
 _LOG = logging.getLogger("gateway.audit")
 _BATCH = 512
+_GATHER_S = 0.001  # a commit's own cost, on a fast disk, is that of four records: under load one millisecond saves a fifth
 _OPEN = 100_000  # requests whose outcome is awaited; far above what one process can hold
 # The head file may lag behind the commits by this much: its signature and sync would cost more than the records.
 HEAD_EVERY_S = 0.25
@@ -113,12 +114,16 @@ class AuditLog:
         await done
 
     async def _run(self) -> None:
+        together = 0
         while self._waiting or not self._closing:
             if not self._waiting:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            if together > 1:
+                await asyncio.sleep(_GATHER_S)
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            together = len(batch)
             error: StoreUnavailable | None = AuditUnavailable("The audit writer failed.")
             try:
                 await self._call(self.chain.append, [item for item, _ in batch])

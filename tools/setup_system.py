@@ -23,7 +23,7 @@ PACKAGES = [
     Package("fonts-noto-cjk", "Japanese text in previews"),
     Package("fonts-morisawa-bizud-gothic", "Japanese text in previews"),
 ]
-TEST_PACKAGES = [Package("chromium", "browser tests")]
+TEST_PACKAGES = [Package("chromium", "browser tests"), Package("ffmpeg", "recordings for the tests")]
 
 
 def missing(packages: list[Package]) -> list[Package]:

@@ -20,46 +20,39 @@ Priority = Literal["low", "normal", "high"]
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 
-class KeyCreate(BaseModel):
-    """``expires``: a span (30d) or an ISO date; ``models`` null: all; limits null: none;
-    ``surfaces`` null: all; ``service``: may name the user it acts for."""
+class Scoped(BaseModel):
+    """What keys and teams have in common. ``models``, ``surfaces`` null: all; limits null: none."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str
-    team: str | None = None
     models: list[str] | None = None
-    expires: str | None = None
+    surfaces: list[str] | None = None
     profile: str | None = None
     rpm: int | None = None
     tpm: int | None = None
-    admin: bool = False
-    surfaces: list[str] | None = None
-    service: bool = False
     concurrency: int | None = None
     tokens_per_day: int | None = None
     tokens_per_month: int | None = None
     yen_per_day: int | None = None
     yen_per_month: int | None = None
+
+
+class KeyCreate(Scoped):
+    """``expires``: a span (30d) or an ISO date; ``service``: may name the user it acts for."""
+
+    name: str
+    team: str | None = None
+    expires: str | None = None
+    admin: bool = False
+    service: bool = False
     priority: Priority = "normal"
 
 
-class KeyChange(BaseModel):
-    """Only the fields given are changed; null takes a limit or scope away."""
+class KeyChange(Scoped):
+    """Only the fields given are changed; null takes a limit, a scope or the expiry away."""
 
-    model_config = ConfigDict(extra="forbid")
-    name: str | None = None
-    models: list[str] | None = None
+    name: str = ""  # never null: a key has a name, and a priority
     expires: str | None = None
-    profile: str | None = None
-    rpm: int | None = None
-    tpm: int | None = None
-    surfaces: list[str] | None = None
-    concurrency: int | None = None
-    tokens_per_day: int | None = None
-    tokens_per_month: int | None = None
-    yen_per_day: int | None = None
-    yen_per_month: int | None = None
-    priority: Priority | None = None
+    priority: Priority = "normal"
 
 
 class Rotation(BaseModel):
@@ -69,38 +62,16 @@ class Rotation(BaseModel):
     overlap: str | None = None
 
 
-class TeamCreate(BaseModel):
-    """``models``, ``surfaces`` null: all; they bound what the team's keys and people may use."""
+class TeamCreate(Scoped):
+    """The scopes bound what the team's keys and people may use."""
 
-    model_config = ConfigDict(extra="forbid")
     name: str
-    models: list[str] | None = None
-    surfaces: list[str] | None = None
-    profile: str | None = None
-    rpm: int | None = None
-    tpm: int | None = None
-    concurrency: int | None = None
-    tokens_per_day: int | None = None
-    tokens_per_month: int | None = None
-    yen_per_day: int | None = None
-    yen_per_month: int | None = None
 
 
-class TeamChange(BaseModel):
+class TeamChange(Scoped):
     """Only the fields given are changed; null takes a limit or scope away."""
 
-    model_config = ConfigDict(extra="forbid")
-    name: str | None = None
-    models: list[str] | None = None
-    surfaces: list[str] | None = None
-    profile: str | None = None
-    rpm: int | None = None
-    tpm: int | None = None
-    concurrency: int | None = None
-    tokens_per_day: int | None = None
-    tokens_per_month: int | None = None
-    yen_per_day: int | None = None
-    yen_per_month: int | None = None
+    name: str = ""  # never null
 
 
 def check_profile(guardrails: Guardrails, profile: str | None) -> None:

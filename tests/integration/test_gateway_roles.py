@@ -32,7 +32,7 @@ CALLERS = ("nobody", "unknown", "key", "service", *ROLES, "admin key")
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, engine: FakeUpstream) -> Iterator[RunningGateway]:
     home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch, running_gateway(home, patch, engine.url) as server:
+    with pytest.MonkeyPatch.context() as patch, running_gateway(home, patch, engine.url, real_audit=True) as server:
         yield server
 
 
@@ -72,7 +72,8 @@ def ask(url: str, method: str, path: str, token: str | None) -> tuple[int, str]:
     body = {} if method in ("POST", "PUT", "PATCH") else None
     address = re.sub(r"{[^}]*}", "nothing-of-this-name", path)
     answer = httpx.request(method, url + address, json=body, headers=headers, timeout=60)
-    error = answer.json().get("error") if "json" in answer.headers.get("content-type", "") else None
+    is_json = answer.headers.get("content-type", "").startswith("application/json")
+    error = answer.json().get("error") if is_json else None
     return answer.status_code, error["code"] if isinstance(error, dict) else ""
 
 

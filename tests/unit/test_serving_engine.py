@@ -120,7 +120,7 @@ def test_many_cores_count_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_two_parts_may_not_want_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAKEHASHI_MINUTES__PORT", "8080")
-    with pytest.raises(ConfigError, match=r"minutes\.port and gateway\.port are both 8080"):
+    with pytest.raises(ConfigError, match=r"'minutes\.port': gateway\.port is 8080 too"):
         components.components(load())
 
 

@@ -23,6 +23,7 @@ from gateway.api import (
     admin_audit,
     admin_batches,
     admin_live,
+    admin_routing,
     admin_usage,
     admin_users,
     audio,
@@ -66,9 +67,12 @@ from gateway.limits.memory import MemoryLimits
 from gateway.limits.meter import Meter
 from gateway.limits.spec import Limits, Rules
 from gateway.limits.window import Calendar, LimitStore
+from gateway.routing.adapters import AdapterFolder
 from gateway.routing.budget import RetryBudget
 from gateway.routing.pool import Pool
 from gateway.routing.router import Router
+from gateway.routing.steering import Steering
+from gateway.routing.store import RoutingStore
 from gateway.routing.table import Members, routing_table, speech_table
 from gateway.server import bind, run
 from gateway.storage.database import database_url, open_database
@@ -151,7 +155,7 @@ def serve(settings: Settings) -> None:
 def create_admin_app(services: Services) -> FastAPI:
     """The admin app on the services of a public app, which opens and closes them."""
     app = _app(services, "Kakehashi gateway: administration")
-    for part in (roles, admin, admin_users, admin_audit, admin_live, admin_batches, admin_usage, health):
+    for part in (roles, admin, admin_users, admin_audit, admin_live, admin_batches, admin_usage, admin_routing, health):
         app.include_router(part.router)
     return app
 
@@ -227,6 +231,7 @@ def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | 
         queue_wait_s=gateway.queue_wait_s,
     )
     metrics.watch_pool(pool)
+    router = Router(pool, table.plans)
     return Services(
         settings=gateway,
         identity=identity,
@@ -236,7 +241,8 @@ def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | 
         meter=Meter(_limits(gateway.redis_url), books=ledger, prices=prices, calendar=calendar, rules=Rules.of(limits)),
         ledger=ledger,
         pool=pool,
-        router=Router(pool, table.plans),
+        router=router,
+        steering=Steering(table, router, RoutingStore(engine), AdapterFolder(settings.home.adapters)),
         guardrails=guardrails or load_policy(gateway.policy),
         records=records,
         metrics=metrics,
@@ -326,6 +332,8 @@ async def opened(services: Services) -> AsyncIterator[None]:
             stack.push_async_callback(services.keeping.stop)
         await services.pool.start()
         stack.push_async_callback(services.pool.close)
+        await services.steering.start()
+        stack.push_async_callback(services.steering.close)
         await services.speech.pool.start()
         stack.push_async_callback(services.speech.pool.close)
         await services.batches.start()

@@ -30,6 +30,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def adapters(self) -> Path:
+        """LoRA adapters, a folder ``NAME@SHA12`` each; see ``gateway.routing.adapters``."""
+        return self.root / "adapters"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets"
 

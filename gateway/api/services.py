@@ -25,6 +25,7 @@ from gateway.ledger.store import Ledger
 from gateway.limits.meter import Meter
 from gateway.routing.pool import Pool
 from gateway.routing.router import DEFAULT, Router
+from gateway.routing.steering import Steering
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.otlp import Tracer
 from kakehashi.settings import GatewaySettings
@@ -58,6 +59,7 @@ class Services:
     ledger: Ledger
     pool: Pool
     router: Router
+    steering: Steering
     guardrails: Guardrails
     records: Records
     metrics: Metrics

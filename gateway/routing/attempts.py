@@ -19,6 +19,7 @@ import aiohttp
 from gateway.deadline import within
 from gateway.errors import ApiError, BadGateway, Unavailable, UpstreamTimeout
 from gateway.limits.fair import Flow
+from gateway.routing.adapters import is_adapter
 from gateway.routing.picking import pick
 from gateway.routing.plan import SAFE, Failure, Hop, Timeouts
 from gateway.routing.reply import Reply
@@ -140,6 +141,9 @@ class Sending:
             self._reply = await self._post(upstream, call.body(upstream, tried.hop))
             result = "ok" if self._reply.status == 200 else str(self._reply.status)
             kind = self._judge(self._reply.status)
+            if self._reply.status == 404 and await _lost(upstream, tried.hop):
+                result = kind = "unloaded"
+                error = Unavailable(f"The adapter '{tried.hop.model}' is being loaded.", code="adapter_not_loaded")
         except NotReached:
             result = kind = "unreachable"
             error = self._pool.unavailable([upstream])
@@ -158,7 +162,7 @@ class Sending:
             if result == "cancelled":
                 upstream.breaker.unknown(self._permit)
                 self._close()
-        if kind not in (None, "overloaded", "error"):
+        if kind in ("unreachable", "timeout", "disconnected"):
             upstream.breaker.failed(self._permit, time.monotonic())
         return kind, error
 
@@ -195,7 +199,7 @@ class Sending:
     def _following(self, kind: Failure) -> tuple[Hop, Upstream] | None:
         """Where the next attempt goes, paid from the budget; None when there is none."""
         call = self._call
-        if kind not in call.retry_on or len(call.tries) >= self._pool.attempts:
+        if kind not in call.retry_on | {"unloaded"} or len(call.tries) >= self._pool.attempts:
             return None
         following = self._pool.another(call, kind)
         return following if following and self._pool.budget.take() else None
@@ -207,6 +211,14 @@ class Sending:
         if self._upstream:
             self._upstream.leave(self._call.tries[-1].hop.model)
             self._upstream = None
+
+
+async def _lost(upstream: Upstream, hop: Hop) -> bool:
+    """After a 404: whether the engine has lost the adapter, by a restart since we last looked."""
+    if not is_adapter(hop.model):
+        return False
+    await upstream.probe()
+    return not hop.serves(upstream)
 
 
 def choose(upstreams: Sequence[Upstream], call: Call, now: float) -> tuple[Hop, Upstream] | None:

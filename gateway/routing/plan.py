@@ -6,16 +6,16 @@ people towards it (see ``hashing``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from gateway.routing.hashing import ranked
 from gateway.routing.upstream import Upstream
-from kakehashi.errors import UsageError
 
 Sticky = Literal["user", "key", "conversation", "none"]
-Failure = Literal["unreachable", "overloaded", "error", "disconnected", "timeout"]
+# "unloaded": the engine has lost an adapter by a restart. Another attempt always may follow: nothing was worked on.
+Failure = Literal["unreachable", "overloaded", "error", "disconnected", "timeout", "unloaded"]
 # Certain not to have been worked on: a second attempt cannot be billed twice (elixir-vibe/llm_proxy#4).
 SAFE: frozenset[Failure] = frozenset({"unreachable", "overloaded"})
 
@@ -51,8 +51,7 @@ class Hop:
     def serves(self, upstream: Upstream) -> bool:
         if self.upstreams is not None and upstream.name not in self.upstreams:
             return False
-        models = upstream.catalog.models
-        return models is None or self.model in models
+        return upstream.catalog.offers(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +94,29 @@ class Plan:
             Hop(stable.model, stable.upstreams, fallback="canary unavailable"),
         ]
 
-    def weighted(self, weights: Mapping[str, float]) -> Plan:
-        """With other weights, by the targets' models. Raises UsageError for an unknown model or no weight at all."""
-        if unknown := sorted(set(weights) - {target.model for target in self.targets}):
-            raise UsageError(f"The route '{self.alias}' has no target {', '.join(unknown)}.", code="unknown_target")
-        targets = tuple(replace(t, weight=float(weights.get(t.model, t.weight))) for t in self.targets)
-        if any(t.weight < 0 for t in targets) or not any(t.weight > 0 for t in targets):
-            raise UsageError("Weights are not negative, and one of them is above 0.", code="invalid_weights")
-        return replace(self, targets=targets)
+    def models(self) -> set[str]:
+        """Everything it can lead to by name: targets, fallbacks, shadow."""
+        shadow = {self.shadow.model} if self.shadow else set()
+        return {target.model for target in self.targets} | set(self.fallbacks) | shadow
+
+    def public(self) -> dict[str, Any]:
+        """As ``gateway.routes`` writes it; times that are the gateway's own are null."""
+        times = self.timeouts
+        return {
+            "targets": [
+                {
+                    "model": t.model,
+                    "weight": t.weight,
+                    "upstreams": sorted(t.upstreams) if t.upstreams is not None else None,
+                }
+                for t in self.targets
+            ],
+            "sticky": self.sticky,
+            "fallbacks": list(self.fallbacks),
+            "fallback_scope": self.fallback_scope,
+            "shadow": {"model": self.shadow.model, "share": self.shadow.share} if self.shadow else None,
+            "retry_on": sorted(self.retry_on),
+            "first_byte_timeout_s": times.first_byte_s if times else None,
+            "idle_timeout_s": times.idle_s if times else None,
+            "total_timeout_s": times.total_s if times else None,
+        }

@@ -17,7 +17,7 @@ from gateway.routing.upstream import Upstream
 DEFAULT = "default"
 _REFRESH_S = 1.0  # an unknown name makes us ask the upstream again at most once in this time
 # vLLM's LoRA resolver can load a directory by a model's *name*: names are bounded even where no list bounds them.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,22 @@ def nobody(_: Sticky) -> str:
 
 
 class Router:
-    """Resolves names against the aliases and the upstreams' own lists. ``withdrawn``: adapters nobody may use any more."""
+    """Resolves names against the aliases and the upstreams' own lists. ``wanted``: adapters that shall be loaded;
+    ``withdrawn``: those that nobody may use any more."""
 
     def __init__(self, pool: Pool, plans: Mapping[str, Plan]) -> None:
         self.pool, self.plans = pool, plans
+        self.wanted: frozenset[str] = frozenset()
         self.withdrawn: frozenset[str] = frozenset()
         self._refreshed = 0.0
 
+    def steer(self, plans: Mapping[str, Plan], wanted: Iterable[str], withdrawn: Iterable[str]) -> None:
+        """From the next request on, these hold."""
+        self.plans, self.wanted, self.withdrawn = plans, frozenset(wanted), frozenset(withdrawn)
+
     async def resolve(self, asked: str, key: VirtualKey, who: Callable[[Sticky], str] = nobody) -> Route:
         """Raises NotFound for an unknown model, Forbidden outside the key's scope, Unavailable when all are down."""
-        if not _NAME.fullmatch(asked) or ".." in asked:
+        if not NAME.fullmatch(asked) or ".." in asked:
             raise BadRequest(f"'{asked[:80]}' cannot be the name of a model.", param="model")
         await self.pool.known()
         plan = self.plans.get(asked)
@@ -66,6 +72,7 @@ class Router:
             hops = self._hops(asked, plan, key, who)
         if not hops:
             self._require_upstream()
+            self._require_loaded(asked, plan)
             raise NotFound(
                 f"The model '{asked}' does not exist or you do not have access to it.",
                 code="model_not_found",
@@ -118,6 +125,11 @@ class Router:
     def _require_upstream(self) -> None:
         if not any(u.health.state == "up" for u in self.pool.upstreams):
             raise Unavailable(f"The model server is not available: it {self.pool.upstreams[0].health.reason}.")
+
+    def _require_loaded(self, asked: str, plan: Plan | None) -> None:
+        """Raises Unavailable where it is only a matter of time until an adapter is loaded."""
+        if not self.wanted.isdisjoint(plan.models() if plan else (asked,)):
+            raise Unavailable(f"The adapter behind '{asked}' is not loaded yet.", code="adapter_not_loaded")
 
     async def models(self, key: VirtualKey) -> list[dict[str, Any]]:
         """The models a key may use, aliases included, as OpenAI model objects."""

@@ -11,7 +11,7 @@ from gateway.routing.breaker import Breaker, BreakerPolicy
 from gateway.routing.plan import Plan, Shadow, Target, Timeouts
 from gateway.routing.upstream import Upstream
 from gateway.storage.secrets import read_secret
-from kakehashi.errors import ConfigError, UsageError
+from kakehashi.errors import ConfigError
 from kakehashi.settings import GatewaySettings, RouteSettings, Settings, UpstreamSettings
 
 ENGINE = "engine"  # the upstream of gateway.upstream, and of this machine's own engine
@@ -55,38 +55,28 @@ class RoutingTable:
     attempts: int
     retry_share: float
 
-    def weighted(self, overrides: Mapping[str, Mapping[str, float]]) -> RoutingTable:
-        """With weights set at run time. What no longer fits the configured targets is left out."""
-        plans = dict(self.plans)
-        for alias, weights in overrides.items():
-            plan = plans.get(alias)
-            if plan is None:
-                continue
-            fitting = {t.model: weights[t.model] for t in plan.targets if t.model in weights}
-            try:
-                plans[alias] = plan.weighted(fitting)
-            except UsageError:  # what is left of them gives nobody a share: the file's weights stand
-                continue
-        return replace(self, plans=plans)
+    @property
+    def names(self) -> set[str]:
+        """Of the upstreams."""
+        return {spec.name for spec in self.upstreams}
 
 
 def routing_table(settings: Settings) -> RoutingTable:
     """From the settings. Raises ConfigError that names the setting."""
     gateway = settings.gateway
-    upstreams = _upstreams(settings)
-    names = {spec.name for spec in upstreams}
     plans = {alias: Plan(alias, (Target(model),)) for alias, model in gateway.models.items()}
-    for alias, route in gateway.routes.items():
-        if alias in plans:
-            raise ConfigError(f"'{alias}' is in gateway.models and in gateway.routes.", hint="Keep one of the two.")
-        plans[alias] = _plan(alias, route, gateway, names)
-    return RoutingTable(
-        upstreams=upstreams,
+    table = RoutingTable(
+        upstreams=_upstreams(settings),
         plans=plans,
         timeouts=_timeouts(gateway),
         attempts=gateway.attempts,
         retry_share=gateway.retry_share,
     )
+    for alias, route in gateway.routes.items():
+        if alias in plans:
+            raise ConfigError(f"'{alias}' is in gateway.models and in gateway.routes.", hint="Keep one of the two.")
+        plans[alias] = plan_of(alias, route, table)
+    return table
 
 
 def speech_table(settings: Settings) -> RoutingTable:
@@ -109,7 +99,9 @@ def _timeouts(gateway: GatewaySettings) -> Timeouts:
     return Timeouts(gateway.first_byte_timeout_s, gateway.idle_timeout_s, gateway.total_timeout_s)
 
 
-def _plan(alias: str, route: RouteSettings, gateway: GatewaySettings, upstreams: set[str]) -> Plan:
+def plan_of(alias: str, route: RouteSettings, table: RoutingTable) -> Plan:
+    """A route as it is configured, among the table's upstreams. Raises ConfigError."""
+    upstreams = table.names
     where = f"gateway.routes.{alias}"
     targets = tuple(
         Target(t.model, t.weight, frozenset(t.upstreams) if t.upstreams is not None else None) for t in route.targets
@@ -135,18 +127,18 @@ def _plan(alias: str, route: RouteSettings, gateway: GatewaySettings, upstreams:
         fallback_scope=route.fallback_scope,
         shadow=Shadow(route.shadow.model, route.shadow.share) if route.shadow else None,
         retry_on=frozenset(route.retry_on),
-        timeouts=_route_timeouts(route, gateway),
+        timeouts=_route_timeouts(route, table.timeouts),
     )
 
 
-def _route_timeouts(route: RouteSettings, gateway: GatewaySettings) -> Timeouts | None:
+def _route_timeouts(route: RouteSettings, general: Timeouts) -> Timeouts | None:
     own = {
         "first_byte_s": route.first_byte_timeout_s,
         "idle_s": route.idle_timeout_s,
         "total_s": route.total_timeout_s,
     }
     given = {name: value for name, value in own.items() if value is not None}
-    return replace(_timeouts(gateway), **given) if given else None
+    return replace(general, **given) if given else None
 
 
 def _upstreams(settings: Settings) -> tuple[UpstreamSpec, ...]:

@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from gateway.routing.adapters import is_adapter
 from gateway.routing.addresses import GuardedResolver, base_url
 from gateway.routing.breaker import Breaker, BreakerPolicy
 
@@ -36,6 +37,10 @@ class Catalog:
 
     models: dict[str, dict[str, Any]] | None = None
     vllm: bool = False
+
+    def offers(self, model: str) -> bool:
+        """Whether a request for this model may go there: an adapter only where it is known to be loaded."""
+        return not is_adapter(model) if self.models is None else model in self.models
 
     @classmethod
     def of(cls, listed: Any) -> Catalog:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.audit import tables as audit_tables  # its tables join METADATA
 from gateway.batches import tables as _batches  # noqa: F401 - METADATA must know them
 from gateway.ledger import tables as _ledger  # noqa: F401 - METADATA must know them
+from gateway.routing import tables as _routing  # noqa: F401 - METADATA must know them
 from gateway.storage.tables import METADATA
 from kakehashi.errors import ConfigError, NotReady
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("serving.cli", "serve", "Start one part: engine, gateway, minutes or proposals."),
     "config": ("kakehashi.config.cli", "config", "Check the settings, show those in force, explain one."),
     "models": ("serving.cli", "models", "Fetch, verify and convert the models."),
+    "gateway": ("gateway.admin_cli", "gateway", "Adapters and routes of a running gateway."),
     "key": ("gateway.cli", "key", "Create, list and revoke virtual keys."),
     "team": ("gateway.cli", "team", "Create, change and list teams."),
     "user": ("gateway.identity.cli", "user", "Create, list and disable accounts of people."),

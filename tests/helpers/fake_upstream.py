@@ -42,6 +42,9 @@ class FakeUpstream:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     cancelled: int = 0
+    adapters: bool = False  # started with --enable-lora and run-time updating
+    adapter_error: str = ""  # why it does not load one
+    told: list[tuple[str, str, str]] = field(default_factory=list)  # load or unload, name, path
     counted: dict[str, int] = field(default_factory=lambda: {"prompt": 0, "generation": 0})  # tokens, as vLLM counts
     url: str = ""
     port: int = 0
@@ -61,6 +64,8 @@ class FakeUpstream:
         app.router.add_post("/v1/chat/completions", self._guarded(self._chat))
         app.router.add_post("/v1/completions", self._guarded(self._chat))
         app.router.add_post("/v1/embeddings", self._embeddings)
+        app.router.add_post("/v1/load_lora_adapter", self._load_adapter)
+        app.router.add_post("/v1/unload_lora_adapter", self._unload_adapter)
         app.router.add_post("/v1/responses", self._guarded(self._chat))
         app.router.add_post("/v1/messages", self._guarded(self._chat))
         app.router.add_post("/v1/audio/transcriptions", self._guarded(self._audio))
@@ -81,9 +86,41 @@ class FakeUpstream:
             raise web.HTTPNotFound
         return web.json_response({"object": "list", "data": self.models}, status=self.models_status)
 
+    async def _load_adapter(self, request: web.Request) -> web.Response:
+        if not self.adapters:
+            raise web.HTTPNotFound(text='{"detail":"Not Found"}')
+        asked = await request.json()
+        name, path = asked["lora_name"], asked["lora_path"]
+        self.told.append(("load", name, path))
+        if self.adapter_error:
+            return _vllm_error(500, self.adapter_error)
+        if name in self._listed():
+            return _vllm_error(400, f"The lora adapter '{name}' has already been loaded. If you want to …")
+        self.models = [*(self.models or []), {**VLLM_MODEL, "id": name, "root": path, "parent": "qwen-test"}]
+        return web.Response(text=f"Success: LoRA adapter '{name}' added successfully.")
+
+    async def _unload_adapter(self, request: web.Request) -> web.Response:
+        if not self.adapters:
+            raise web.HTTPNotFound(text='{"detail":"Not Found"}')
+        name = (await request.json())["lora_name"]
+        self.told.append(("unload", name, ""))
+        if name not in self._listed():
+            return _vllm_error(404, f"The lora adapter '{name}' cannot be found.")
+        self.models = [model for model in self.models or [] if model["id"] != name]
+        return web.Response(text=f"Success: LoRA adapter '{name}' removed successfully.")
+
+    def _listed(self) -> set[str]:
+        return {model["id"] for model in self.models or []}
+
+    def restart(self) -> None:
+        """A new process has nothing loaded."""
+        self.models = [model for model in self.models or [] if "parent" not in model]
+
     def _guarded(self, handler: Any) -> Any:
         async def run(request: web.Request) -> web.StreamResponse:
             try:
+                if self.adapters and (asked := (await request.json())["model"]) not in self._listed():
+                    return _vllm_error(404, f"The model `{asked}` does not exist.", "model")
                 answer: web.StreamResponse = await handler(request)
                 return answer
             except (asyncio.CancelledError, ConnectionResetError):
@@ -287,6 +324,11 @@ class FakeUpstream:
         text = {"delta": delta} if "messages" in body else {"text": delta if isinstance(delta, str) else ""}
         choice = {"index": index, **text, "finish_reason": finish}
         return json.dumps({**self._head(body), "choices": [choice]}, ensure_ascii=False)
+
+
+def _vllm_error(status: int, message: str, param: str | None = None) -> web.Response:
+    error = {"message": message, "type": "Error", "param": param, "code": status}
+    return web.json_response({"error": error}, status=status)
 
 
 def tool_calls() -> list[dict[str, Any]]:

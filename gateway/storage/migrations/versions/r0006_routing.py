@@ -1,4 +1,4 @@
-"""Place of the next step of the schema: routing."""
+"""An empty step; databases exist that stand at it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Nothing."""
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """Nothing."""

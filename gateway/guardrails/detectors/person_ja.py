@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
 
 from gateway.guardrails.detectors import companies, person_cues
 from gateway.guardrails.detectors.names import (
@@ -19,19 +18,19 @@ from gateway.guardrails.detectors.names import (
     kana_given,
     kana_surnames,
     katakana,
-    surname_spans,
     surnames,
 )
+from gateway.guardrails.detectors.person_bare import again, bare
+from gateway.guardrails.detectors.person_reader import KANJI, Reader, left_border
 from gateway.guardrails.literals import Finder
-from gateway.guardrails.tagger import Token, kinds
+from gateway.guardrails.tagger import kinds
 from gateway.guardrails.view import Hit, View
 
 _HAS_NAME = re.compile(r"[一-龠々ァ-ヴぁ-ん]{1,}")
-_KANJI = r"[一-龠々ヶ]"
-_GIVEN = re.compile(rf"(?P<gap>[ ]?|\n)(?P<given>{_KANJI}{{1,4}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,5}})")
-_SPACED_GIVEN = re.compile(rf"[ ]?(?:{_KANJI}{{1,3}}[ぁ-ん]?|[ァ-ヴー]{{2,8}}|[ぁ-ん]{{2,6}})(?![一-龠々ァ-ヴー])")
+_GIVEN = re.compile(rf"(?P<gap>[ ]?|\n)(?P<given>{KANJI}{{1,4}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,5}})")
+_SPACED_GIVEN = re.compile(rf"[ ]?(?:{KANJI}{{1,3}}[ぁ-ん]?|[ァ-ヴー]{{2,8}}|[ぁ-ん]{{2,6}})(?![一-龠々ァ-ヴー])")
 _VALUE = re.compile(
-    rf"(?P<value>{_KANJI}{{1,6}}(?:[ ]{{1,2}}(?:{_KANJI}{{1,4}}[ぁ-ん]?|[ぁ-ん]{{2,6}}|[ァ-ヴー]{{2,8}}))?|[ァ-ヴー]{{2,10}}(?:[ ・=]{{1,2}}[ァ-ヴー]{{1,12}}){{0,3}}|"
+    rf"(?P<value>{KANJI}{{1,6}}(?:[ ]{{1,2}}(?:{KANJI}{{1,4}}[ぁ-ん]?|[ぁ-ん]{{2,6}}|[ァ-ヴー]{{2,8}}))?|[ァ-ヴー]{{2,10}}(?:[ ・=]{{1,2}}[ァ-ヴー]{{1,12}}){{0,3}}|"
     rf"[ぁ-んー]{{2,8}}(?:[ ][ぁ-んー]{{2,8}})?)"
 )
 _LABELLED = re.compile(
@@ -45,67 +44,24 @@ _NOT_A_NAME = re.compile(
     r"について|による|として|および|または|ない|いる|ある|する|され|した|して|です|ます|こと|もの|ため|とき|よう|さん|さま|ほか|など|まで|から|より|だけ|のみ|ご連絡|お問|株式会社|有限会社)"
 )
 _FOREIGN = re.compile(r"[ァ-ヴー]{2,}(?:[・=][ァ-ヴー]{1,}){1,3}")
-_BROKEN = re.compile(rf"(?P<name>{_KANJI}{{1,2}}\n{_KANJI}{{1,2}})(?=様|さん|氏|殿|先生|部長|課長|社長|次長|主任)")
-_SIGNED = re.compile(rf"(?:※|\(|文責|[\n ]|\A)[: ]?(?P<name>{_KANJI}{{1,4}})(?:記|拝|筆)(?=\Z|[\s)。])")
+_BROKEN = re.compile(rf"(?P<name>{KANJI}{{1,2}}\n{KANJI}{{1,2}})(?=様|さん|氏|殿|先生|部長|課長|社長|次長|主任)")
+_SIGNED = re.compile(rf"(?:※|\(|文責|[\n ]|\A)[: ]?(?P<name>{KANJI}{{1,4}})(?:記|拝|筆)(?=\Z|[\s)。])")
 _SIGNATURE = re.compile("[記拝筆]")
-_READ_HONORIFIC = re.compile(rf"(?P<name>{_KANJI}{{1,6}}(?:[ ]{_KANJI}{{1,4}})?)\s?\([ぁ-んァ-ヴー ]{{2,14}}\)\s?(?:様|さま|さん|氏|殿|先生|君|くん)")
+_READ_HONORIFIC = re.compile(rf"(?P<name>{KANJI}{{1,6}}(?:[ ]{KANJI}{{1,4}})?)\s?\([ぁ-んァ-ヴー ]{{2,14}}\)\s?(?:様|さま|さん|氏|殿|先生|君|くん)")
 _KANA_PAIR = re.compile(r"(?P<family>[ァ-ヴー]{2,6})[ ]?(?P<given>[ァ-ヴー]{2,6})(?![ァ-ヴー])")
-
-
-_KANJI_WORD = re.compile(rf"{_KANJI}{{2,4}}")
-_MAYBE = ("place", "noun", "proper", "person", "given")
-
-
-class _Reader:
-    """One text while names are looked for: morphemes by border, firms, what was found so far."""
-
-    def __init__(self, view: View) -> None:
-        self.view, self.text = view, view.text
-        self.firms = companies.spans(view)
-        self.found: dict[tuple[int, int], Hit] = {}
-
-    @cached_property
-    def starts(self) -> dict[int, Token]:
-        return {token.start: token for token in self.view.tokens}
-
-    @cached_property
-    def ends(self) -> dict[int, Token]:
-        return {token.end: token for token in self.view.tokens}
-
-    @cached_property
-    def families(self) -> list[tuple[int, int]]:
-        """Candidates for family names: the list, and what the tagger calls one."""
-        text = self.text
-        spans = set(surname_spans(text))
-        for start, end, kind in self.view.tokens:
-            if kind == "family" or (
-                kind in _MAYBE and 2 <= end - start <= 4 and _KANJI_WORD.fullmatch(text, start, end) and "family" in kinds(text[start:end])
-            ):
-                spans.add((start, end))
-        return sorted(spans)
-
-    def in_firm(self, start: int, end: int) -> bool:
-        return any(a <= start and end <= b for a, b in self.firms)
-
-    def taken(self, start: int, end: int) -> bool:
-        return any(start < b and a < end for a, b in self.found)
-
-    def add(self, start: int, end: int, rule: str, confidence: float) -> None:
-        if not self.taken(start, end) and start < end:
-            self.found[start, end] = Hit(start, end, "PERSON", rule, confidence)
 
 
 def detect(view: View) -> Iterator[Hit]:
     if not _HAS_NAME.search(view.text):
         return
-    reader = _Reader(view)
+    reader = Reader(view)
     _labels(reader)
     _honorifics(reader)
     _full_names(reader)
     _kana_names(reader)
     _relatives(reader)
-    _bare(reader)
-    _again(reader)
+    bare(reader)
+    again(reader)
     yield from reader.found.values()
 
 
@@ -121,7 +77,7 @@ def _at(pattern: re.Pattern[str], text: str, starts: list[int], *, blank_before:
 # --- after a label -------------------------------------------------------------------------------------------------
 
 
-def _labels(reader: _Reader) -> None:
+def _labels(reader: Reader) -> None:
     for match in _at(_LABELLED, reader.text, person_cues.LABELS.starts(reader.text)):
         sure = re.search(r"名|ガナ|がな|name", match["label"], re.IGNORECASE) is not None and match["joint"].strip() != ""
         end = _take(reader, match.start("value"), match["value"], sure, match["joint"])
@@ -137,7 +93,7 @@ def _labels(reader: _Reader) -> None:
             _take(reader, match.start("value"), match["value"], True, ":")
 
 
-def _take(reader: _Reader, start: int, value: str, sure: bool, joint: str) -> int:
+def _take(reader: Reader, start: int, value: str, sure: bool, joint: str) -> int:
     """Add the name at ``start`` if the value can be one; where it ends, or 0."""
     end = _name_end(reader, start, value, sure and joint.strip(" ") != "が")
     if end and not reader.in_firm(start, end) and not companies.firm_follows(reader.text, end):
@@ -146,12 +102,12 @@ def _take(reader: _Reader, start: int, value: str, sure: bool, joint: str) -> in
     return 0
 
 
-def _name_end(reader: _Reader, start: int, value: str, sure: bool) -> int:
+def _name_end(reader: Reader, start: int, value: str, sure: bool) -> int:
     """How far a labelled value is a name: family and given name, family name alone, or (when sure) all of it."""
     text = reader.text
     if _NOT_A_NAME.match(value):
         return 0
-    head = re.match(rf"{_KANJI}+", value)
+    head = re.match(rf"{KANJI}+", value)
     if head is None:
         return _kana_end(reader, start, value, sure)
     full = _full_at(reader, start, spaced=True)
@@ -173,7 +129,7 @@ def _relation_label(text: str, start: int) -> bool:
     return person_cues.FAMILY_RELATION.search(text[max(0, start - 8) : start].rstrip(": 「")) is not None
 
 
-def _kana_end(reader: _Reader, start: int, value: str, sure: bool) -> int:
+def _kana_end(reader: Reader, start: int, value: str, sure: bool) -> int:
     parts = re.split(r"[ ・=]+", value)
     known = any(katakana(part) in kana_surnames() or katakana(part) in kana_given() or _personal(part) for part in parts)
     if value in KATAKANA_OTHER or ("noun" in kinds(value) and not known):
@@ -190,7 +146,7 @@ def _personal(word: str) -> bool:
     return bool({"family", "given", "person"} & kinds(word))
 
 
-def _hiragana_name(reader: _Reader, start: int, value: str) -> int:
+def _hiragana_name(reader: Reader, start: int, value: str) -> int:
     """How many hiragana from ``start`` are a family name, a given name or both."""
     for size in range(len(value), 1, -1):
         word = value[:size]
@@ -209,7 +165,7 @@ def _hiragana_name(reader: _Reader, start: int, value: str) -> int:
 # --- before an honorific -------------------------------------------------------------------------------------------
 
 
-def _honorifics(reader: _Reader) -> None:
+def _honorifics(reader: Reader) -> None:
     for match in _BROKEN.finditer(reader.text) if "\n" in reader.text else ():
         if match["name"].replace("\n", "") in surnames():
             reader.add(*match.span("name"), "person.honorific", 0.85)
@@ -233,7 +189,7 @@ def _shifted(text: str, start: int) -> int:
     return start
 
 
-def _name_before(reader: _Reader, end: int, *, soft: bool) -> tuple[int, int] | None:
+def _name_before(reader: Reader, end: int, *, soft: bool) -> tuple[int, int] | None:
     """Start and end of the name before the honorific at ``end``; None when there is none."""
     left = reader.text[max(0, end - 24) : end]
     if not soft:
@@ -252,7 +208,7 @@ def _name_before(reader: _Reader, end: int, *, soft: bool) -> tuple[int, int] | 
 
 def _no_name(text: str, left: str, end: int) -> bool:
     """お客様, 皆さん, 仕様: unless the kanji are a family name (宇都宮様, 庄子さん)."""
-    run = re.search(rf"{_KANJI}+\Z", left)
+    run = re.search(rf"{KANJI}+\Z", left)
     if run and len(run[0]) >= 2 and run[0] in surnames():
         return False
     formal = text[end : end + 2].strip()[:1] in "様殿君氏"
@@ -262,8 +218,8 @@ def _no_name(text: str, left: str, end: int) -> bool:
 _RANK_PREFIX = re.compile(r"(?:次席|首席|主席|筆頭|上級|上席|特命|統括|総括|常任|専任|副|元|前|新)\Z")
 
 
-def _kanji_before(reader: _Reader, left: str, end: int, soft: bool) -> int | None:
-    match = re.search(rf"(?:({_KANJI}+)[ ])?({_KANJI}+)\Z", left)
+def _kanji_before(reader: Reader, left: str, end: int, soft: bool) -> int | None:
+    match = re.search(rf"(?:({KANJI}+)[ ])?({KANJI}+)\Z", left)
     if match is None:
         return None
     run, first = match[2], match[1] or ""
@@ -316,7 +272,7 @@ def _unknown(run: str, soft: bool) -> int | None:
     return 0 if known or len(run) > 4 else len(run)
 
 
-def _katakana_before(reader: _Reader, left: str, end: int, soft: bool) -> int | None:
+def _katakana_before(reader: Reader, left: str, end: int, soft: bool) -> int | None:
     match = re.search(r"[ァ-ヴー]{2,}(?:[ ・=][ァ-ヴー]{2,}){0,3}\Z", left)
     if match is None:
         return None
@@ -330,7 +286,7 @@ def _katakana_before(reader: _Reader, left: str, end: int, soft: bool) -> int | 
     return len(word) if soft and not kinds(word) and len(word) <= 8 else 0
 
 
-def _hiragana_before(reader: _Reader, left: str, end: int, soft: bool) -> int | None:
+def _hiragana_before(reader: Reader, left: str, end: int, soft: bool) -> int | None:
     match = re.search(r"(?:[ぁ-んー]{2,6}[ ])?[ぁ-んー]{2,10}\Z", left)
     if match is None or not soft:
         return None
@@ -351,7 +307,7 @@ def _spoken_border(before: str) -> bool:
     return not before or before[-1] in "はがをにのともでへ" or before.endswith(("から", "まで", "より", "って"))
 
 
-def _latin_before(reader: _Reader, left: str, end: int, soft: bool) -> int | None:
+def _latin_before(reader: Reader, left: str, end: int, soft: bool) -> int | None:
     match = re.search(r"(?<![A-Za-z])[A-ZÀ-Þ][A-Za-zÀ-ɏḀ-ỿ'’-]+(?:[ .]{1,2}[A-ZÀ-Þ][A-Za-zÀ-ɏḀ-ỿ'’.-]*){0,3}\Z", left)
     if match is None or not soft:
         return None
@@ -361,7 +317,7 @@ def _latin_before(reader: _Reader, left: str, end: int, soft: bool) -> int | Non
 # --- family and given name ------------------------------------------------------------------------------------------
 
 
-def _full_at(reader: _Reader, start: int, *, spaced: bool = False) -> int:
+def _full_at(reader: Reader, start: int, *, spaced: bool = False) -> int:
     """The end of a full name that starts at ``start`` with a listed family name; 0 if there is none."""
     text = reader.text
     for size in range(5, 0, -1):
@@ -373,7 +329,7 @@ def _full_at(reader: _Reader, start: int, *, spaced: bool = False) -> int:
     return 0
 
 
-def _given_end(reader: _Reader, start: int, family_end: int) -> int:
+def _given_end(reader: Reader, start: int, family_end: int) -> int:
     """The end of the given name behind a family name, or 0."""
     text = reader.text
     match = _GIVEN.match(text, family_end)
@@ -389,14 +345,14 @@ def _given_end(reader: _Reader, start: int, family_end: int) -> int:
     return 0
 
 
-def _given_fits(reader: _Reader, family: str, given: str, begin: int, *, spaced: bool) -> bool:
+def _given_fits(reader: Reader, family: str, given: str, begin: int, *, spaced: bool) -> bool:
     """The dictionary, the tagger or the characters say that a given name stands here."""
     if re.match(r"[ぁ-んァ-ヴ]", given):
         sure = spaced and re.match(r"[ァ-ヴ]", given) and len(given) <= 4 and family in surnames() and not ambiguous(family)
         return (given_like(given) and (spaced or katakana(given) in kana_given())) or bool(sure and not kinds(given) & {"noun"})
     if given_like(given):
         return spaced or _joined_given(reader, family, begin, begin + len(given), given)
-    exact = not re.match(rf"{_KANJI}", reader.text[begin + len(given) : begin + len(given) + 1])
+    exact = not re.match(rf"{KANJI}", reader.text[begin + len(given) : begin + len(given) + 1])
     listed = len(family) >= 2 and family in surnames() and not ambiguous(family)
     if len(given) not in (2, 3) or given[-1] in _NO_GIVEN_END:
         return False
@@ -409,7 +365,7 @@ _NO_GIVEN_END = frozenset(
 )
 
 
-def _ends_name(reader: _Reader, end: int, spaced: bool) -> bool:
+def _ends_name(reader: Reader, end: int, spaced: bool) -> bool:
     """No word runs on behind the given name."""
     follow = reader.text[end : end + 1]
     if not follow or not re.match(r"[一-龠々ァ-ヴー]", follow):
@@ -417,7 +373,7 @@ def _ends_name(reader: _Reader, end: int, spaced: bool) -> bool:
     return person_cues.HONORIFIC_NEXT.match(reader.text, end) is not None or (spaced and end in reader.ends)
 
 
-def _joined_given(reader: _Reader, family: str, middle: int, end: int, given: str) -> bool:
+def _joined_given(reader: Reader, family: str, middle: int, end: int, given: str) -> bool:
     """Family and given name written together: the tagger agrees, or both are long enough to be no accident."""
     position = middle
     while position < end and position in reader.starts and reader.starts[position].kind in ("given", "family", "person"):
@@ -430,7 +386,7 @@ def _joined_given(reader: _Reader, family: str, middle: int, end: int, given: st
     return len(family) >= 2 and (len(given) >= 2 or family not in PLACES) and not kinds(given) & {"noun", "suffix"}
 
 
-def _full_names(reader: _Reader) -> None:
+def _full_names(reader: Reader) -> None:
     for start, end in reader.families:
         if reader.taken(start, end) or reader.in_firm(start, end) or not _full_border(reader, start, end):
             continue
@@ -439,34 +395,23 @@ def _full_names(reader: _Reader) -> None:
             reader.add(start, stop, "person.full", 0.85)
 
 
-def _full_border(reader: _Reader, start: int, end: int) -> bool:
+def _full_border(reader: Reader, start: int, end: int) -> bool:
     """With a given name behind it, a family name may also follow a noun: 借主長嶺 徹."""
-    if _left_border(reader, start):
+    if left_border(reader, start):
         return True
     before, token = reader.ends.get(start), reader.starts.get(start)
     return before is not None and before.kind == "noun" and token is not None and token.kind in ("family", "place") and end - start >= 2
 
 
-def _place_before_thing(reader: _Reader, start: int, end: int) -> bool:
+def _place_before_thing(reader: Reader, start: int, end: int) -> bool:
     """東 大輔 is a person, 東 京 or 中央 一 is not: single characters need a given name of two."""
-    return end - start == 1 and not re.match(rf"[ ]?(?:{_KANJI}{{2}}|[ァ-ヴー]{{2}})", reader.text[end:])
-
-
-def _left_border(reader: _Reader, start: int) -> bool:
-    """A name may begin here: not inside a longer run of kanji unless a role or a word ends there."""
-    before = reader.text[max(0, start - 12) : start]
-    if not re.search(r"[一-龠々ヶァ-ヴー]\Z", before):
-        return True
-    if person_cues.BEFORE.search(before):
-        return True
-    token = reader.ends.get(start)
-    return (token is not None and token.kind in ("particle", "symbol", "verb")) or bool(re.search(r"[部課室係店局社所者員]\Z", before) and start in reader.starts)
+    return end - start == 1 and not re.match(rf"[ ]?(?:{KANJI}{{2}}|[ァ-ヴー]{{2}})", reader.text[end:])
 
 
 # --- kana -----------------------------------------------------------------------------------------------------------
 
 
-def _kana_names(reader: _Reader) -> None:
+def _kana_names(reader: Reader) -> None:
     for match in _KANA_PAIR.finditer(reader.text):
         family, given = match["family"], match["given"]
         if family in kana_surnames() and given in kana_given() and not reader.taken(*match.span()):
@@ -487,7 +432,7 @@ def _foreign_person(parts: list[str]) -> bool:
 
 
 _RELATIVE = re.compile(
-    rf"(?P<who>{person_cues.RELATIONS})(?P<joint>の|、|:|は|が|[ ])?(?P<name>{_KANJI}{{1,3}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,4}}|[ぁ-ん]{{1,3}}[子代美江枝])(?![一-龠々ァ-ヴー])"
+    rf"(?P<who>{person_cues.RELATIONS})(?P<joint>の|、|:|は|が|[ ])?(?P<name>{KANJI}{{1,3}}|[ァ-ヴー]{{2,6}}|[ぁ-ん]{{2,4}}|[ぁ-ん]{{1,3}}[子代美江枝])(?![一-龠々ァ-ヴー])"
 )
 _RELATION_WORDS = Finder(person_cues.RELATIONS)
 _KANA_AND_KANJI = re.compile(r"[ぁ-ん]{1,3}[子代美江枝]")  # ふみ子, きよ江
@@ -495,7 +440,7 @@ _JOINED_RELATION = frozenset("新郎 新婦 長男 次男 三男 長女 次女 �
 _AFTER_GIVEN = re.compile(r"[をがはと、。のもに)」\s]|\Z")
 
 
-def _relatives(reader: _Reader) -> None:
+def _relatives(reader: Reader) -> None:
     """妻の千鶴, 長男 悠斗: a given name alone after a relation."""
     for match in _RELATIVE.finditer(reader.text) if _RELATION_WORDS.starts(reader.text) else ():
         name = match["name"]
@@ -505,98 +450,3 @@ def _relatives(reader: _Reader) -> None:
             continue
         if match["joint"] or (match["who"] in _JOINED_RELATION and _AFTER_GIVEN.match(reader.text, match.end())):
             reader.add(*match.span("name"), "person.relative", 0.78)
-
-
-# --- family names alone ---------------------------------------------------------------------------------------------
-
-
-def _bare(reader: _Reader) -> None:
-    candidates = [span for span in reader.families if _bare_possible(reader, *span)]
-    scores = {span: _bare_score(reader, *span) for span in candidates}
-    for _ in range(2):  # neighbours of a sure name are surer
-        for span in candidates:
-            if scores[span] < 0.6 and (_beside_name(reader, span, scores) or _speaks_too(reader, span, scores)):
-                scores[span] = 0.66
-    for (start, end), score in scores.items():
-        if score >= 0.6:
-            reader.add(start, end, "person.bare", round(min(score, 0.8), 2))
-
-
-def _speaks_too(reader: _Reader, span: tuple[int, int], scores: dict[tuple[int, int], float]) -> bool:
-    """A line of a transcript that begins like another one whose speaker is sure."""
-    if not _speaker(reader.text, *span):
-        return False
-    return any(score >= 0.6 and _speaker(reader.text, *other) for other, score in scores.items())
-
-
-def _speaker(text: str, start: int, end: int) -> bool:
-    return person_cues.SPEAKS.match(text, end) is not None and person_cues.line_start(text[max(0, start - 14) : start])
-
-
-def _bare_possible(reader: _Reader, start: int, end: int) -> bool:
-    text = reader.text
-    if reader.taken(start, end) or reader.in_firm(start, end) or companies.firm_follows(text, end):
-        return False
-    if text[start:end] in KATAKANA_OTHER or re.fullmatch(r"[ぁ-ん]{2}", text[start:end]):
-        return False
-    if start not in reader.starts or end not in reader.ends or not _left_border(reader, start):
-        return False
-    return re.match(r"[一-龠々ヶァ-ヴー]", text[end : end + 1]) is None or person_cues.HONORIFIC_NEXT.match(text, end) is not None
-
-
-def _bare_score(reader: _Reader, start: int, end: int) -> float:
-    text, name = reader.text, reader.text[start:end]
-    left, right = text[max(0, start - 14) : start], text[end : end + 24]
-    token = reader.starts[start]
-    tagged = token.end == end and token.kind == "family"
-    score = 0.45 if tagged else 0.34 if len(name) >= 2 else 0.26
-    doubtful = ambiguous(name) and not (tagged and len(name) > 1 and name not in PLACES)
-    score += 0.2 if name in surnames() and not doubtful else 0.0
-    evidence = 0.0
-    evidence += 0.4 if person_cues.INTRODUCES.match(right) else 0.0
-    evidence += 0.35 if person_cues.BEFORE.search(left) else 0.0
-    evidence += 0.4 if _speaker(text, start, end) else 0.0
-    evidence += 0.46 if _DEPARTMENT.search(left) and _ALONE.match(right) else 0.0
-    evidence += 0.4 if person_cues.AGE.match(right) or person_cues.READING.match(right) else 0.0
-    evidence += 0.35 if person_cues.SIGNED.match(right) and not re.search(r"[一-龠]\Z", left) else 0.0
-    score += evidence - (0.2 if not tagged and name not in surnames() else 0.0)
-    if doubtful:
-        score -= 0.12 if name not in PLACES or evidence >= 0.35 else 0.25
-    if person_cues.SURE_ACTION.match(right):
-        return score + 0.46
-    if re.match(r"(?:は|が|も|から|より|に|へ|と|を|で|まで)", right):
-        score += 0.28 if person_cues.ACTION.match(right) else 0.0
-    elif re.match(r"の(?:後任|前任|代わり|代理|上司|部下|席|携帯|メール|意見|発言|報告|提案|担当|奥さん|奥様|ご主人)", right):
-        score += 0.46
-    return score
-
-
-_DEPARTMENT = re.compile(r"[部課室係局行店社](?:長)?[ \n]\Z")
-_ALONE = re.compile(r"[ \n]|\Z|[)、。(]|です|より|宛")
-
-
-_APART = 32  # characters between two names of one list, at most
-
-
-def _beside_name(reader: _Reader, span: tuple[int, int], scores: dict[tuple[int, int], float]) -> bool:
-    """Listed with a name: 佐々木、林; 林と森 when at least one of them is a family name for sure."""
-    text = reader.text
-    sure = [s for s, score in scores.items() if score >= 0.6] + list(reader.found)
-    for start, end in sure:
-        between = text[end : span[0]] if end <= span[0] else text[span[1] : start]
-        if len(between) > _APART:
-            continue
-        between = re.sub(r"\A(?:様|さん|氏|君|先生)|\([^)]{0,16}\)", "", between)
-        if len(between) <= 6 and person_cues.ENUMERATION.fullmatch(between):
-            return True
-    return False
-
-
-def _again(reader: _Reader) -> None:
-    """The family names of persons found before, wherever they stand alone."""
-    known = {reader.text[a:b] for a, b in reader.found if b - a >= 2}
-    known |= {name[:cut] for name in known for cut in (1, 2, 3, 4) if name[:cut] in surnames() and len(name) > cut >= 2}
-    for start, end in reader.families:
-        if reader.text[start:end] in known and _bare_possible(reader, start, end):
-            if reader.text[start:end] not in PLACES:
-                reader.add(start, end, "person.again", 0.7)

@@ -89,7 +89,7 @@ def _key(file: Path, *, given: bool) -> str:
 @click.option("--key-file", type=click.Path(path_type=Path), help="File with an admin key [secrets/admin.key].")
 @click.pass_context
 def gateway(context: click.Context, url: str | None, key_file: Path | None) -> None:
-    """A running gateway: its adapters, its routes."""
+    """A running gateway: its adapters, its routes, its settings."""
     context.obj = lambda: _api(url, key_file)
 
 
@@ -99,6 +99,12 @@ def _ask(method: str, path: str, body: Any = None) -> Any:
 
 def _tell(told: Any) -> None:
     click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+
+
+@gateway.command("reload")
+def reload_settings() -> None:
+    """Read config.yaml and the policy again; errors leave everything as it is."""
+    _tell(_ask("POST", "reload"))
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import NoReturn
@@ -23,6 +25,7 @@ from gateway.api import (
     admin_audit,
     admin_batches,
     admin_live,
+    admin_reload,
     admin_routing,
     admin_usage,
     admin_users,
@@ -42,6 +45,7 @@ from gateway.api import (
 )
 from gateway.api.acts import Swept
 from gateway.api.edge import Edge
+from gateway.api.ids import new_request_id
 from gateway.api.messages import error_shape
 from gateway.api.records import Audit, Records
 from gateway.api.services import Services, Speech
@@ -51,9 +55,10 @@ from gateway.audit.log import AuditLog
 from gateway.batches.files import FileStore
 from gateway.batches.runner import BatchRunner, Pace
 from gateway.batches.store import BatchStore
+from gateway.guardrails.current import CurrentPolicy
 from gateway.guardrails.policy import load_policy
 from gateway.guardrails.types import Guardrails
-from gateway.identity.administration import Administration
+from gateway.identity.administration import Act, Administration
 from gateway.identity.keyring import KeyRing
 from gateway.identity.oidc import Oidc
 from gateway.identity.people import People
@@ -67,6 +72,7 @@ from gateway.limits.memory import MemoryLimits
 from gateway.limits.meter import Meter
 from gateway.limits.spec import Limits, Rules
 from gateway.limits.window import Calendar, LimitStore
+from gateway.reloading import Parts, Reloader, again
 from gateway.routing.adapters import AdapterFolder
 from gateway.routing.budget import RetryBudget
 from gateway.routing.pool import Pool
@@ -74,7 +80,7 @@ from gateway.routing.router import Router
 from gateway.routing.steering import Steering
 from gateway.routing.store import RoutingStore
 from gateway.routing.table import Members, routing_table, speech_table
-from gateway.server import bind, run
+from gateway.server import Orders, bind, run
 from gateway.storage.database import database_url, open_database
 from gateway.storage.schema import prepare
 from gateway.storage.secrets import read_secret, secret_file
@@ -82,8 +88,8 @@ from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.otlp import Tracer
 from kakehashi import __version__
-from kakehashi.errors import ConfigError
-from kakehashi.settings import GatewaySettings, Settings
+from kakehashi.errors import ConfigError, KakehashiError
+from kakehashi.settings import GatewaySettings, Settings, load
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 _SURFACES = {
@@ -108,13 +114,20 @@ _ERROR_SHAPES = {
 }
 
 
-def create_app(settings: Settings, *, guardrails: Guardrails | None = None, audit: Audit | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    guardrails: Guardrails | None = None,
+    audit: Audit | None = None,
+    read: Callable[[], Settings] | None = None,
+) -> FastAPI:
     """The public app, ready to be served. Its lifespan opens and closes everything.
 
-    ``guardrails`` and ``audit``: by default the configured policy and the audit log of the configured database.
+    ``guardrails`` and ``audit``: by default the configured policy and the audit log of the configured database;
+    ``read``: the settings anew, for a reload (default: they never change).
     Raises ConfigError for settings that cannot work, NotReady when the database cannot be opened.
     """
-    services = _services(settings, guardrails, audit)
+    services = _services(settings, guardrails, audit, read or (lambda: settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -143,19 +156,38 @@ def serve(settings: Settings) -> None:
     listeners = [bind(gateway.host, gateway.port, "gateway.port")]
     if gateway.admin_port is not None:
         listeners.append(bind(gateway.host, gateway.admin_port, "gateway.admin_port"))
-    public = create_app(settings)
+    public = create_app(settings, read=again(settings, load))
     services: Services = public.state.services
     run(
         list(zip((public, create_admin_app(services)), listeners, strict=False)),
         opened(services),
-        stopping=services.draining.set,
+        Orders(services.draining.set, partial(_reload, services), gateway.drain_notice_s, gateway.drain_s),
     )
+
+
+async def _reload(services: Services) -> None:
+    """On SIGHUP. What is wrong is logged, and everything stays as it was."""
+    try:
+        await admin_reload.reload(services, Act(new_request_id(), "config.reload", "", {}, app="signal"))
+    except KakehashiError as error:
+        logging.getLogger("gateway.reload").error("Nothing was reloaded: %s", error)
 
 
 def create_admin_app(services: Services) -> FastAPI:
     """The admin app on the services of a public app, which opens and closes them."""
     app = _app(services, "Kakehashi gateway: administration")
-    for part in (roles, admin, admin_users, admin_audit, admin_live, admin_batches, admin_usage, admin_routing, health):
+    parts = (
+        roles,
+        admin,
+        admin_users,
+        admin_audit,
+        admin_live,
+        admin_batches,
+        admin_usage,
+        admin_routing,
+        admin_reload,
+    )
+    for part in (*parts, health):
         app.include_router(part.router)
     return app
 
@@ -207,7 +239,9 @@ async def _to_the_edge(_: Request, error: Exception) -> NoReturn:
     raise error
 
 
-def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | None) -> Services:
+def _services(
+    settings: Settings, guardrails: Guardrails | None, audit: Audit | None, read: Callable[[], Settings]
+) -> Services:
     gateway = settings.gateway
     engine = open_database(url := database_url(settings))
     prepare(engine)
@@ -222,8 +256,9 @@ def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | 
     oidc = people.oidc.caller if people.oidc else None
     keys = KeyRing(identity.find_by_digest, session=people.sessions.find, oidc=oidc)
     table = routing_table(settings)
+    members = Members(table)
     pool = Pool(
-        Members().of(table.upstreams),
+        members.first,
         table.timeouts,
         attempts=table.attempts,
         budget=RetryBudget(table.retry_share),
@@ -232,25 +267,35 @@ def _services(settings: Settings, guardrails: Guardrails | None, audit: Audit | 
     )
     metrics.watch_pool(pool)
     router = Router(pool, table.plans)
+    steering = Steering(table, members, router, RoutingStore(engine), AdapterFolder(settings.home.adapters))
+    meter = Meter(_limits(gateway.redis_url), books=ledger, prices=prices, calendar=calendar, rules=Rules.of(limits))
+    speech = _speech(settings)
+
+    def policy_of(gateway: GatewaySettings) -> Guardrails:
+        return guardrails or load_policy(gateway.policy)
+
+    policy = CurrentPolicy(policy_of(gateway))
+    parts = Parts(identity, keys, meter, ledger, policy, steering, speech)
     return Services(
         settings=gateway,
         identity=identity,
         administration=Administration(records, changed=keys.forget),
         keys=keys,
         people=people,
-        meter=Meter(_limits(gateway.redis_url), books=ledger, prices=prices, calendar=calendar, rules=Rules.of(limits)),
+        meter=meter,
         ledger=ledger,
         pool=pool,
         router=router,
-        steering=Steering(table, router, RoutingStore(engine), AdapterFolder(settings.home.adapters)),
-        guardrails=guardrails or load_policy(gateway.policy),
+        steering=steering,
+        guardrails=policy,
         records=records,
         metrics=metrics,
         salt_key=secret_file(settings.home.make().secrets / "cache-salt.key"),
         tracer=_tracer(gateway),
         keeping=Keeping(log, gateway, metrics.anchored) if isinstance(log, AuditLog) else None,
         batches=_batches(settings, engine, identity, records),
-        speech=_speech(settings),
+        speech=speech,
+        reloader=Reloader(settings, parts, read, policy_of),
         scratch=settings.home.run,
     )
 
@@ -290,8 +335,9 @@ def _headers(file: Path) -> dict[str, str]:
 
 def _speech(settings: Settings) -> Speech:
     table = speech_table(settings)
-    pool = Pool(Members().of(table.upstreams), table.timeouts, attempts=table.attempts)
-    return Speech(Router(pool, table.plans), pool)
+    members = Members(table)
+    pool = Pool(members.first, table.timeouts, attempts=table.attempts)
+    return Speech(Router(pool, table.plans), pool, members)
 
 
 def _batches(settings: Settings, engine: sa.Engine, identity: IdentityStore, records: Records) -> BatchRunner:

@@ -157,6 +157,10 @@ class GatewaySettings(Section):
     models: dict[str, str] = Field({}, description="alias → model name upstream; 'default' is the first model if unset")
     upstreams: list[UpstreamSettings] = Field([], description="several model servers, in place of upstream")
     routes: dict[str, RouteSettings] = Field({}, description="alias → targets with weights, fallbacks, shadow")
+    drain_notice_s: float = Field(
+        1.0, gt=0, description="after SIGTERM, how long new requests are still taken while /readyz says 503"
+    )
+    drain_s: float = Field(30.0, gt=0, description="and how long requests under way may then go on")
     attempts: int = Field(3, ge=1, le=10, description="the most for one request, retries and fallbacks together")
     retry_share: float = Field(0.1, ge=0, le=1, description="further attempts per request that succeeds")
     breaker_failures: int = Field(10, ge=1, description="failures in a row after which an upstream rests")

@@ -67,7 +67,7 @@ def components(settings: Settings) -> tuple[Component, ...]:
             "engine", settings.engine.host, {"engine.port": settings.engine.port}, "/v1", "/health", timeout, 30.0,
             external_engine(settings),
         ),
-        Component("gateway", gateway.host, ports, "/v1", "/health/live", 90.0, 40.0),
+        Component("gateway", gateway.host, ports, "/v1", "/health/live", 90.0, gateway.drain_notice_s + gateway.drain_s + 10),
         *_speech(settings),
         Component("minutes", apps[0].host, {"minutes.port": apps[0].port}, "", "/_stcore/health", 120.0, 10.0),
         Component("proposals", apps[1].host, {"proposals.port": apps[1].port}, "", "/_stcore/health", 120.0, 10.0),

@@ -37,19 +37,23 @@ Auditor = Annotated[VirtualKey, Depends(_auditor)]
 Runner = Callable[[str, str, dict[str, Any], Callable[[], Any]], Awaitable[Any]]
 
 
+def act_of(request: Request, caller: VirtualKey, action: str, target: str, details: dict[str, Any]) -> Act:
+    """An act of the caller, as it is recorded."""
+    return Act(
+        request.scope["kakehashi.request_id"],
+        action,
+        target,
+        details,
+        key_id=caller.id,
+        team=caller.team,
+        user=caller.user.name,
+        user_source=caller.user.source,
+    )
+
+
 def _recorder(request: Request, caller: VirtualKey, services: Services) -> Runner:
     def run(action: str, target: str, details: dict[str, Any], do: Callable[[], Any]) -> Awaitable[Any]:
-        act = Act(
-            request.scope["kakehashi.request_id"],
-            action,
-            target,
-            details,
-            key_id=caller.id,
-            team=caller.team,
-            user=caller.user.name,
-            user_source=caller.user.source,
-        )
-        return services.administration.run(act, do)
+        return services.administration.run(act_of(request, caller, action, target, details), do)
 
     return run
 

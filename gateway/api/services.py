@@ -23,9 +23,11 @@ from gateway.identity.people import People
 from gateway.identity.store import IdentityStore
 from gateway.ledger.store import Ledger
 from gateway.limits.meter import Meter
+from gateway.reloading import Reloader
 from gateway.routing.pool import Pool
 from gateway.routing.router import DEFAULT, Router
 from gateway.routing.steering import Steering
+from gateway.routing.table import Members, RoutingTable
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.otlp import Tracer
 from kakehashi.settings import GatewaySettings
@@ -37,6 +39,12 @@ class Speech:
 
     router: Router
     pool: Pool
+    members: Members
+
+    async def configure(self, table: RoutingTable) -> None:
+        """From the next request on, another configuration holds."""
+        await self.members.move(self.pool, table)
+        self.router.steer(table.plans, (), ())
 
     async def models(self, key: VirtualKey) -> list[dict[str, Any]]:
         """The speech models a key may use; none while no engine is up."""
@@ -66,6 +74,7 @@ class Services:
     salt_key: bytes
     batches: BatchRunner
     speech: Speech
+    reloader: Reloader
     scratch: Path  # where uploads lie while they are read
     tracer: Tracer | None = None
     keeping: Keeping | None = None  # anchors and retention of the real audit log

@@ -107,7 +107,8 @@ class RequestGuard(Protocol):
 class Guardrails(Protocol):
     """A loaded policy. ``profile`` names one of its profiles; unknown profiles raise ConfigError."""
 
-    ref: str
+    @property
+    def ref(self) -> str: ...
 
     def request(self, profile: str | None = None, *, headers: Mapping[str, str] | None = None) -> RequestGuard: ...
 

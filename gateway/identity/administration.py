@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -52,6 +53,10 @@ class Administration:
 
     async def run(self, act: Act, do: Callable[[], T]) -> T:
         """Record the act, do it (in a thread), record how it went. Raises what ``do`` raises, and Unavailable."""
+        return await self.carry_out(act, partial(asyncio.to_thread, do))
+
+    async def carry_out(self, act: Act, do: Callable[[], Awaitable[T]]) -> T:
+        """The same with what is done on the event loop."""
         started = time.perf_counter()
         await self._records.intent(
             Intent(
@@ -74,7 +79,7 @@ class Administration:
         )
         failure: KakehashiError | None = None
         try:
-            return await asyncio.to_thread(do)
+            return await do()
         except KakehashiError as error:
             failure = error
             raise

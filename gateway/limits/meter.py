@@ -73,6 +73,10 @@ class Meter:
         self._live: set[str] = set()
         self._keeper: asyncio.Task[None] | None = None
 
+    def configure(self, rules: Rules, prices: Prices) -> None:
+        """From the next request on, these hold; those under way keep what they were let in by."""
+        self.rules, self.prices, self._levels = rules, prices, {}
+
     # -- one request --------------------------------------------------------------------------------------------------
 
     async def admit(

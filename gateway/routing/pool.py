@@ -50,10 +50,10 @@ class Pool:
 
     async def start(self) -> None:
         for upstream in self.upstreams:
+            upstream.open()
             self._watch_over(upstream)
 
     def _watch_over(self, upstream: Upstream) -> None:
-        upstream.open()
         upstream.left = self.turns.left if upstream.max_in_flight is not None else None
         self._tasks[upstream] = asyncio.create_task(self._watch(upstream), name=f"probe-{upstream.name}")
 
@@ -66,8 +66,12 @@ class Pool:
             await upstream.close()
 
     async def exchange(self, upstreams: Sequence[Upstream]) -> None:
-        """From now on use these. Those that stay are the same objects; one that goes ends when its last request does."""
+        """Use these, once each new one has been asked how it is. Those that stay are the same objects; one that goes
+        ends when its last request does."""
         new = [upstream for upstream in upstreams if upstream not in self._tasks]
+        for upstream in new:
+            upstream.open()
+        await asyncio.gather(*(upstream.probe() for upstream in new))
         for upstream in new:
             self._watch_over(upstream)
         gone = [upstream for upstream in self.upstreams if upstream not in upstreams]
@@ -77,6 +81,11 @@ class Pool:
             task = asyncio.create_task(_retire(upstream), name=f"retire-{upstream.name}")
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
+
+    def configure(self, timeouts: Timeouts, attempts: int, retry_share: float) -> None:
+        """From the next request on, these hold."""
+        self.timeouts, self.attempts, self.budget.share = timeouts, attempts, retry_share
+        self.turns.wake()
 
     async def _watch(self, upstream: Upstream) -> None:
         while True:

@@ -20,7 +20,7 @@ from gateway.routing.plan import Plan
 from gateway.routing.reconcile import Reconciler
 from gateway.routing.router import NAME, Router
 from gateway.routing.store import RoutingStore, Stored
-from gateway.routing.table import RoutingTable, plan_of
+from gateway.routing.table import Members, RoutingTable, plan_of
 from kakehashi.errors import ConfigError
 from kakehashi.settings import RouteSettings
 
@@ -40,8 +40,11 @@ class InForce:
 class Steering:
     """Hand it the table of the configuration; :meth:`start` before requests come."""
 
-    def __init__(self, table: RoutingTable, router: Router, store: RoutingStore, folder: AdapterFolder) -> None:
+    def __init__(
+        self, table: RoutingTable, members: Members, router: Router, store: RoutingStore, folder: AdapterFolder
+    ) -> None:
         self.table, self.router, self.store, self.folder = table, router, store, folder
+        self._members = members
         self.reconciler = Reconciler(router.pool, folder)
         self.now = InForce(plans=table.plans)
         self._turn = asyncio.Lock()
@@ -67,6 +70,13 @@ class Steering:
             if stored != self.now.stored:
                 self._apply(stored)
             self.reconciler.confirm()
+
+    async def configure(self, table: RoutingTable) -> None:
+        """From the next request on, another configuration holds; what was set at run time stands over it too."""
+        async with self._turn:
+            await self._members.move(self.router.pool, table)
+            self.table = table
+            self._apply(self.now.stored)
 
     async def _poll(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.routing.addresses import base_url
 from gateway.routing.breaker import Breaker, BreakerPolicy
 from gateway.routing.plan import Plan, Shadow, Target, Timeouts
+from gateway.routing.pool import Pool
 from gateway.routing.upstream import Upstream
 from gateway.storage.secrets import read_secret
 from kakehashi.errors import ConfigError
@@ -206,12 +207,18 @@ def _api_key(file: Path | None, setting: str) -> str | None:
 class Members:
     """The living upstreams of a table: equal specifications keep their upstream, with its connections and health."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: RoutingTable) -> None:
         self._known: dict[UpstreamSpec, Upstream] = {}
+        self.first = self.of(table.upstreams)
 
     def of(self, specs: Sequence[UpstreamSpec]) -> list[Upstream]:
         self._known = {spec: self._known.get(spec) or spec.make() for spec in specs}
         return list(self._known.values())
+
+    async def move(self, pool: Pool, table: RoutingTable) -> None:
+        """Have a pool work by another table from now on."""
+        await pool.exchange(self.of(table.upstreams))
+        pool.configure(table.timeouts, table.attempts, table.retry_share)
 
 
 def _schedules_by_priority(settings: Settings) -> bool:

@@ -46,13 +46,17 @@ class RunningGateway:
 def running_gateway(
     home: Path, monkeypatch: pytest.MonkeyPatch, upstream: str | None, *, real_audit: bool = False, **options: Any
 ) -> Iterator[RunningGateway]:
-    """Start a gateway in front of ``upstream``; ``options`` are gateway settings, ``guardrails`` the real ones."""
+    """Start a gateway in front of ``upstream``; ``options`` are gateway settings; ``guardrails`` real ones, None: those
+    of ``policy``; ``read``: the gateway's settings anew, for a reload."""
     monkeypatch.setenv("KAKEHASHI_HOME", str(home))
-    guardrails = options.pop("guardrails", None) or FakeGuardrails()
+    guardrails, read = options.pop("guardrails", FakeGuardrails()), options.pop("read", None)
     options.setdefault("speech", "http://127.0.0.1:9/v1")  # nobody, and never a worker that happens to run here
     settings = Settings.model_validate({"gateway": {"upstream": upstream, **options}})
     audit = MemoryAudit()
-    app = create_app(settings, guardrails=guardrails, audit=None if real_audit else audit)
+    again = (
+        (lambda: Settings.model_validate({"gateway": {"upstream": upstream, **options, **read()}})) if read else None
+    )
+    app = create_app(settings, guardrails=guardrails, audit=None if real_audit else audit, read=again)
     sockets = [_listen(), _listen()]
     urls = [f"http://127.0.0.1:{s.getsockname()[1]}" for s in sockets]
     servers = [make_server(app), make_server(create_admin_app(app.state.services))]

@@ -23,10 +23,10 @@ NONCE_BYTES = 12
 def _secret_file(path: Path, make: bytes) -> bytes:
     """Read a 32-byte secret; create it (mode 600, without ever being readable by others) when there is none.
 
-    Two processes may start at once: the loser of the exclusive creation reads the winner's file.
+    Two processes or threads may start at once: the loser of the exclusive creation reads the winner's file.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     if not path.exists():
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

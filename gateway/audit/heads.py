@@ -24,14 +24,21 @@ class Heads:
         self.folder, self._signer = folder, signer
 
     def write(self, writer: str, seq: int, digest: str) -> None:
-        """Replace the head, whole and on disk: a power cut leaves the old one or the new one. Raises OSError."""
+        """Replace the head, whole and on disk: a power cut leaves the old one or the new one. Raises OSError.
+
+        Safe from several threads; which of their heads stays is theirs to order.
+        """
         signature = self._signer.sign(head_message(writer, seq, digest))
-        temporary = self.folder / f".{writer}.tmp"
-        with temporary.open("w") as file:
-            file.write(json.dumps({"writer": writer, "seq": seq, "hash": digest, "signature": signature}))
-            file.flush()
-            os.fdatasync(file.fileno())
-        temporary.replace(self.folder / f"{writer}.head")
+        temporary = self.folder / f".{writer}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+        try:
+            with temporary.open("w") as file:
+                file.write(json.dumps({"writer": writer, "seq": seq, "hash": digest, "signature": signature}))
+                file.flush()
+                os.fdatasync(file.fileno())
+            temporary.replace(self.folder / f"{writer}.head")
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def read(self) -> dict[str, dict[str, Any]]:
         """All heads by writer; an unreadable head is given as an empty one, which verifies as changed."""
@@ -48,7 +55,7 @@ def home_id(folder: Path) -> str:
     """A random name of this installation, so that chains of several machines in one database never share a name."""
     path = folder / "id"
     if not path.exists():
-        temporary = folder / f".id.{os.getpid()}"
+        temporary = folder / f".id.{os.getpid()}.{secrets.token_hex(4)}"
         temporary.write_text(secrets.token_hex(4))
         try:
             os.link(temporary, path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +90,7 @@ class Writer:
         self._ciphers: dict[str, tuple[str, AESGCM]] = {}
         self._lock: IO[str] | None = None
         self._doubtful: Row | None = None
+        self._heading = threading.Lock()
         self.name = ""
         self.head: tuple[int, str] = (0, GENESIS)
         self._take_slot(role)
@@ -189,8 +191,10 @@ class Writer:
         self._doubtful = None
 
     def write_head(self) -> None:
-        """Write the head as it is now. May be called from another thread than :meth:`append`. Raises OSError."""
-        self.heads.write(self.name, *self.head)
+        """Write the head as it is now. May be called from another thread than :meth:`append`, and from several at once:
+        a head never replaces a later one. Raises OSError."""
+        with self._heading:
+            self.heads.write(self.name, *self.head)
 
     def _row(self, item: Draft, seq: int, moment: str, previous: str) -> Row:
         blob, described = self._encrypt(item, moment[:10], f"{self.name}:{seq}")

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from hypothesis import strategies as st
 
 from gateway.audit.cli import audit as audit_command
 from gateway.audit.cli import read_body
-from gateway.audit.crypto import Vault
+from gateway.audit.crypto import Signer, Vault
+from gateway.audit.heads import home_id
 from gateway.audit.log import AuditUnavailable
 from gateway.audit.retention import erase_keys, keys_before
 from gateway.audit.tables import CHECKPOINTS, ENTRIES, KEYS
+from gateway.audit.writer import Draft, Writer
 from kakehashi.errors import IntegrityError
 from kakehashi.paths import Home
 from tests.helpers.audit import Setup, intent, outcome
@@ -55,6 +58,41 @@ async def test_bodies_are_stored_encrypted_and_read_back(setup: Setup) -> None:
     assert read_body(setup.store, vault, asked) == "田中様の残高".encode()
     assert read_body(setup.store, vault, answered) == "お答えします".encode()
     assert json.loads(answered.entry)["body"]["key"].startswith("審査部/"), "the outcome shares its intent's tenant"
+
+
+def test_heads_written_by_several_threads_at_once_never_fail_and_never_go_back(tmp_path: Path) -> None:
+    """The log's own thread writes heads soon after commits, another one at the end: they meet."""
+    home = Home(tmp_path / "home").make()
+    setup = Setup(home, f"sqlite:///{home.gateway_db}")
+    setup.store.create()
+    writer = Writer(setup.store, home, "gateway", heads_by_owner=True)
+    seen: list[int] = []
+
+    def write(_: int) -> None:
+        for _ in range(20):
+            writer.write_head()
+            seen.append(writer.heads.read()[writer.name]["seq"])
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(write, n) for n in range(8)]
+        while not all(one.done() for one in done):
+            before = writer.heads.read().get(writer.name, {"seq": 0})["seq"]
+            writer.append([Draft("intent", "req", "t", {})])
+            assert writer.heads.read().get(writer.name, {"seq": 0})["seq"] >= before
+        for one in done:
+            one.result()
+    writer.close()
+    assert len(seen) == 160 and list(writer.folder.glob(".*.tmp")) == []
+    assert writer.heads.read()[writer.name]["seq"] == writer.head[0] and setup.verify().problems == []
+
+
+def test_secrets_made_by_several_threads_at_once_are_one(tmp_path: Path) -> None:
+    for number in range(20):
+        folder = tmp_path / str(number)
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(lambda _, folder=folder: Signer.open(folder).public_hex, range(8)))) == 1
+            (folder / "audit").mkdir()
+            assert len(set(pool.map(lambda _, folder=folder: home_id(folder / "audit"), range(8)))) == 1
 
 
 async def test_bodies_can_be_left_out(setup: Setup) -> None:

@@ -2,6 +2,9 @@
 
 ``asyncio.timeout`` makes and cancels a timer of the event loop for every wait, about 10 µs: a stream has two waits a
 chunk. Here all waits of a loop share one timer, which is set for the wait that is due first and looks again when it fires.
+
+A timer that fires late tells of a stall of our own (garbage collection, a starved machine), in which nobody was listened
+to; and an event loop looks at its timers before it reads what has arrived meanwhile. Such a wait gets its time once more.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
+STALL_S = 0.05  # a timer that is later than this says that the loop itself stood still
 
 
 class _Clock:
@@ -33,7 +37,10 @@ class _Clock:
 
     def _fire(self) -> None:
         now = self.time()
+        stalled = now - self.due > STALL_S
         for limit in [limit for limit in self.running if limit.due <= now]:
+            if stalled and limit.spare(now):
+                continue
             self.running.discard(limit)
             limit.strike()
         self.due, self._timer = math.inf, None
@@ -55,20 +62,21 @@ def _clock() -> _Clock:
 class Limit:
     """Limits each wait to ``seconds``, one wait at a time. Made inside the task that it is used in."""
 
-    __slots__ = ("_clock", "_seconds", "_struck", "_task", "due")
+    __slots__ = ("_clock", "_seconds", "_spared", "_struck", "_task", "due")
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._clock = seconds, _clock()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in a coroutine, so there is one
         self._task = task
-        self._struck = False
+        self._struck = self._spared = False
         self.due = math.inf
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """What ``awaitable`` gives. Raises TimeoutError after the time; the wait is then cancelled."""
         clock, task = self._clock, self._task
-        self._struck, cancelling = False, task.cancelling()
+        self._struck = self._spared = False
+        cancelling = task.cancelling()
         self.due = clock.time() + self._seconds
         clock.running.add(self)
         if self.due < clock.due:
@@ -82,6 +90,13 @@ class Limit:
             raise
         finally:
             clock.running.discard(self)
+
+    def spare(self, now: float) -> bool:
+        """Give the wait its time once more; False when it had that already."""
+        if self._spared:
+            return False
+        self._spared, self.due = True, now + self._seconds
+        return True
 
     def strike(self) -> None:
         """The time is over. Called by the clock."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from gateway.deadline import Limit, within
 
@@ -67,6 +71,31 @@ class TestLimit:
             return done
 
         assert run(case()) == 20
+
+    @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+    def test_a_stall_of_our_own_is_not_taken_for_silence(self, factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        """What arrived while the loop stood still, as in a long garbage collection, counts."""
+        ours, theirs = socket.socketpair()
+
+        async def case() -> bytes:
+            reader, writer = await asyncio.open_connection(sock=ours)
+            limit = Limit(0.2)
+            asyncio.get_running_loop().call_soon(lambda: (theirs.send(b"data"), time.sleep(0.5)))
+            try:
+                return await limit.wait(reader.read(4))
+            finally:
+                writer.close()
+
+        with asyncio.Runner(loop_factory=factory) as runner, theirs:
+            assert runner.run(case()) == b"data"
+
+    def test_after_a_stall_silence_is_still_silence(self) -> None:
+        async def case() -> None:
+            asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+            with pytest.raises(TimeoutError):
+                await within(0.1, asyncio.Event().wait())
+
+        run(case())
 
     def test_a_cancellation_from_outside_stays_one(self) -> None:
         async def case() -> bool:

@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import StreamingResponse
 
 from gateway.api.roles import Auditor, AuditorRun, Run
-from gateway.api.services import TheServices
+from gateway.api.services import Services, TheServices
 from gateway.audit import export as exporting
 from gateway.audit import retention, search
+from gateway.audit.anchors import AnchorError, Checkpoint, open_anchor
 from gateway.audit.crypto import Vault
 from gateway.audit.log import AuditLog
 from gateway.audit.shown import flat, read_body
@@ -125,7 +126,7 @@ async def export(
 
 
 @router.post("/verify")
-async def check(asked: Verification, run: AuditorRun, log: Log) -> dict[str, Any]:
+async def check(asked: Verification, run: AuditorRun, log: Log, services: TheServices) -> dict[str, Any]:
     """Check the chains. The report says `ok`; problems name the writer, the entry and what is wrong."""
     options = Options(since=moment(asked.since), writer=asked.writer)
     chain = log.chain
@@ -134,10 +135,22 @@ async def check(asked: Verification, run: AuditorRun, log: Log) -> dict[str, Any
         "audit.verify",
         asked.writer,
         asked.model_dump(),
-        lambda: verify(chain.store, chain.heads.read(), chain.signer, options=options),
+        lambda: verify(chain.store, chain.heads.read(), chain.signer, _anchored(services), options),
     )
     found: dict[str, Any] = report.public()
     return found
+
+
+def _anchored(services: Services) -> list[Checkpoint]:
+    """The checkpoints of the configured anchors that can be read back (a syslog server cannot).
+
+    Raises Unavailable when one cannot be read now: a verdict without it would claim more than was compared.
+    """
+    urls = [url for url in services.settings.audit_anchors if not url.startswith("syslog+")]
+    try:
+        return [mark for url in urls for mark in open_anchor(url).read()]
+    except AnchorError as error:
+        raise Unavailable(error.message, code=error.code) from error
 
 
 @router.get("/holds")

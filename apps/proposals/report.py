@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apps.common.japanese.normalise import half_width
-from apps.proposals.evidence.figures import Figure, find_figures
+from apps.proposals.evidence.figures import Figure, find_figures, same_period
 from apps.proposals.language import pick
 from apps.proposals.model import Deck, Finding, NumberUse, Slide
 from apps.proposals.story.material import Material
+from apps.proposals.writing.plan import bare_months
 from apps.proposals.writing.words import Words
 
 _IDS = re.compile(r"\b[ECDT]\d+\b|←[^\n]*")  # ids and places of sources in the notes are no figures
@@ -70,6 +71,7 @@ class Tracer:
         self.numbers = {n.id: n for n in material.ledger.numbers}
         self.words: dict[str, str] = {}
         self.dates: list[tuple[Figure, str]] = []
+        self.months: list[tuple[str, str]] = []  # without a year, which the plan's order gives
         for snippet in material.ledger.snippets:
             if snippet.hidden:
                 continue
@@ -77,6 +79,7 @@ class Tracer:
                 if figure.kind == "date":
                     self.dates.append((figure, snippet.id))
                 self.words.setdefault(half_width(figure.text).casefold(), snippet.id)
+            self.months += [(key, snippet.id) for key in bare_months(snippet.text)]
             for figure in find_figures(snippet.file):
                 self.words.setdefault(half_width(figure.text).casefold(), snippet.id)
         for number in material.ledger.numbers:
@@ -113,6 +116,8 @@ class Tracer:
                     return ("calculated" if number.formula else "traced"), [name]
         else:
             known = next((i for f, i in self.dates if figure.kind == "date" and f.same(figure)), "")
+            if figure.kind == "date" and not known:
+                known = next((i for key, i in self.months if same_period(key, figure.key)), "")
             known = known or self.words.get(half_width(figure.text).casefold(), "")
             if known:
                 return "traced", [known]

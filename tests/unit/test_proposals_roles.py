@@ -91,3 +91,49 @@ def test_the_name_in_a_line_about_the_client(line: str, name: str) -> None:
 def test_the_pieces_of_any_text_hold_all_of_its_words(text: str) -> None:
     assert "".join("".join(unit.text for _, unit in units(text)).split()) == "".join(text.split())
     place_by_role(Collected(), text)
+
+
+ERRAND = """件名：来週の北斗金属様訪問について
+
+お疲れ様です。法人営業一部の沢田です。
+12月9日（水）に北斗金属の宮本社長にお会いします。
+先方の状況ですが、ばね部品の加工で従業員は60名です。
+新しいプレス機を2台入れたいそうで、見積りは合わせて9,000万円です。
+支払いが先に来るので、資金繰りを心配しておられます。
+それと、社長のご子息が継ぐか決まっていないとのこと。ここはデリケートなので社長からお話が出るまで触れないでください。
+うちからは設備資金の融資（期間7年、固定金利 年1.85%）と、手付分のつなぎ（3か月、年1.2%）を提案したいです。
+ものづくり補助金の申請支援もできます。補助率は2/3、上限1,250万円です。
+よろしくお願いします。
+"""
+
+
+def test_a_mail_to_a_colleague_is_read_for_what_the_client_may_see() -> None:
+    reading = read(ERRAND)
+    brief = reading.brief
+    assert brief.client == "北斗金属" and brief.title == ""
+    assert brief.needs[0].startswith("新しいプレス機を2台入れたい、") and "資金繰りを心配している" in brief.needs[1]
+    assert [name.partition("（")[0].partition("：")[0] for name in brief.products] == [
+        "設備資金の融資",
+        "手付分のつなぎ",
+        "ものづくり補助金の申請支援",
+    ]
+    assert brief.schedule == [] and brief.cost == []  # the visit is no step of a plan, a subsidy no cost
+
+
+def test_silence_on_what_was_just_said_withholds_it() -> None:
+    reading = read(ERRAND)
+    withheld = [f.message for f in reading.findings if f.rule == "brief_withheld"]
+    assert "継ぐ" not in shown(reading) and "継ぐ" not in reading.brief.model_dump_json()
+    assert any("継ぐか決まっていない" in message for message in withheld)
+    told = read(ERRAND.replace("触れないでください", "ゆっくり伺ってください"))
+    assert not any("継ぐか決まっていない" in f.message for f in told.findings if f.rule == "brief_withheld")
+
+
+def test_a_bullet_heads_the_deeper_bullets_below_it() -> None:
+    reading = read(
+        "# 提案メモ\n- 相手：医療法人青葉会\n- 悩み：賞与月に資金が薄い\n- 提案したいもの\n  1. 診療報酬債権のファクタリング（掛目80%）\n"
+        "  2. 設備更新資金 3,600万円 期間5年\n- 体制：担当 森、審査 上原\n- スケジュール：12月 申込、1月 審査\n"
+    )
+    assert reading.brief.products == ["診療報酬債権のファクタリング（掛目80%）", "設備更新資金 3,600万円 期間5年"]
+    assert reading.brief.needs == ["賞与月に資金が薄い"]
+    assert "体制" in reading.brief.free_text  # beside the list of products, no part of it

@@ -76,6 +76,7 @@ def parse_brief(data: bytes, name: str, *, say: Language = "ja") -> BriefReading
         withhold_remarks(found)
     else:
         found, title = collect_text(text)
+        found.items = [item for item in found.items if item.field != "title" or not _ERRAND.search(item.text)]
         place_by_role(found, text)
     complete_from_prose(found, text if not isinstance(document, Mapping) else "")
     return _assemble(found, title, text, name, say)
@@ -181,6 +182,11 @@ def _assemble(found: Collected, title: str, text: str, name: str, say: Language)
     return BriefReading(brief, name, kept, found.numbers, _findings(found, language))
 
 
+# The subject of a mail to a colleague, not the title of what the client is to see.
+_ERRAND = re.compile(
+    r"訪問|面談|アポ|お?打ち?合わ?せ|依頼|お願い|相談|ご連絡|共有|急ぎ|至急|【社内】|\b(?:re|fw|fwd):|\b(?:visit|meeting|request|please|urgent|help)\b",
+    re.IGNORECASE,
+)
 _GENERIC_TITLE = re.compile(r"ブリーフ|brief|メモ|依頼|ヒアリング|商談", re.IGNORECASE)
 
 

@@ -32,7 +32,7 @@ _CLIENT_EN = re.compile(
 )
 _GREETING = re.compile(r"^(?:お疲れ様|お世話|お客|皆|奥|関係各位|担当|各位|先方)")
 _NEED_JA = re.compile(
-    r"課題|困って|困り|悩|不安|懸念|負担|圧迫|足りな|不足|遅れ|遅い|滞|手間|煩雑|属人|老朽|高騰|減少|低下|悪化|伸び悩|したい|りたい|めたい|えたい|きたい|せたい"
+    r"課題|困って|困り|悩|不安|心配|懸念|気がかり|頭が痛|ネック|負担|圧迫|足りな|不足|遅れ|遅い|滞|手間|煩雑|属人|老朽|高騰|減少|低下|悪化|伸び悩|[しりめえきせれべげいび](?<!み)たい(?!へん)"
     r"|きつい|厳し|苦し|赤字|落ち(?:た|て|込)|下が(?:って|った)|上が(?:って|った)|上振れ|値上がり|気に(?:され|して|なって)"
     r"|求め|必要|ニーズ|要望|検討し|目指|急務|できていない|できない|追いつかない|影響を受け|見直し|手作業|人手|後継者|リスク|ばらつ|ぶれ"
 )
@@ -54,7 +54,7 @@ _NEED_EN = re.compile(
     r"\b(?:needs?|wants?|wish|struggl\w*|challeng\w*|problem\w*|pain|concern\w*|"
     r"risk\w*|burden|lack\w*|slow|manual\w*|difficult\w*|pressure|would like"
     r"|looking for|shortage|rising|delay\w*|expos\w*|volatil\w*|"
-    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten|complain\w*|still takes?|squeez\w*|too long|fell|dropped|losing)\b",
+    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten|complain\w*|still takes?|squeez\w*|too long|fell|dropped|losing|by hand|costs? (?:them|us|him|her))\b",
     re.IGNORECASE,
 )
 _REQUEST_EN = re.compile(
@@ -94,7 +94,9 @@ _AUDIENCE_EN = re.compile(
 _INDUSTRY_JA = re.compile(
     r"(?P<what>[一-鿿ァ-ヺー・]{1,12}(?:製造業|卸売業|小売業|建設業|運輸業|運送業|物流業|飲食業|サービス業|不動産業|(?<![作残営授事企操休創兼])業|メーカー|商社))(?:で|の|を営む|、|（|。|です|様)"
 )
-_BUDGET = re.compile(r"予算|費用は|月額|年額|手数料は|budget|price|fee of|costs? ", re.IGNORECASE)
+_BUDGET = re.compile(
+    r"予算|費用は|月額|年額|手数料は|\bbudget|\bprice|\bfee of|\bcosts? (?!them|us|him|her)", re.IGNORECASE
+)
 _WHEN = re.compile(
     (
         r"(?:\d{1,2}月|来月|再来月|来期|年内|年度内|第[1-4一二三四]四半期|Q[1-4]).*(?:まで|開始|導入|"
@@ -120,6 +122,7 @@ def complete_from_prose(found: Collected, text: str) -> None:
                 found.add("products", named("products", product), item.locator)
     if not found.of("needs"):
         _needs(found, prose)
+    _left_needs(found)
     _wishes(found, prose, text)
 
 
@@ -173,6 +176,9 @@ def _field_of_sentence(found: Collected, sentence: str) -> str:
     return "schedule" if _WHEN.search(sentence) else "context"
 
 
+MOST_NEEDS = 5
+
+
 def _needs(found: Collected, prose: list[Item]) -> None:
     """Sentences with a need cue become needs; labelled needs are never added to."""
     said = {i.text for i in prose or found.of("context")}
@@ -183,12 +189,22 @@ def _needs(found: Collected, prose: list[Item]) -> None:
         told = [i for i in found.items if i.field == "context" and i.text in said and not _only_client(i.text)]
         cues, found.assumed_needs = told, bool(told)
         found.items = [i for i in found.items if i not in told]
-    for item in cues[5:]:
+    found.items = [i for i in found.items if i.field != "prose_need"]
+    for item in cues[MOST_NEEDS:]:
         found.add("context", item.text, item.locator)
-    for item in cues[:5]:
+    for item in cues[:MOST_NEEDS]:
         for need in needs_in(item.text):
             for part in _AND_THAT.split(need):
                 found.add("needs", part, item.locator)
+
+
+def _left_needs(found: Collected) -> None:
+    """What sounds like a need beside those that are sure: as far as there is room a need too, else background."""
+    for item in found.of("prose_need"):
+        room = MOST_NEEDS - len(found.of("needs"))
+        for text in needs_in(item.text) if room > 0 else [item.text]:
+            found.add("needs" if room > 0 else "context", text, item.locator)
+    found.items = [item for item in found.items if item.field != "prose_need"]
 
 
 def _only_client(text: str) -> bool:
@@ -202,14 +218,14 @@ def _only_client(text: str) -> bool:
 
 _CONNECTIVE = re.compile(
     r"^(?:また|さらに|加えて|なお|そのほか|その他|一方で?|特に|現在|"
-    r"そして|それから|あと|Also|In addition|Moreover)[、,]?\s*"
+    r"そして|それから|それと|それに|あわせて|併せて|ちなみに|実は|ほかに|他に|あと|Also|In addition|Moreover)[、,]?\s*"
 )
 _HEARSAY = re.compile(
     r"(?:とのことでした|とのことです|とのこと|そうです|と(?:聞いて|伺って|おっしゃって|言って|お聞きして|うかがって)(?:います|おります|いる|いました)"
     r"|らしいです|ようです|模様です)?[。.]?$"
 )
 _POLITE = (
-    (r"(?:て|で)(?:います|おります)$", "ている"),
+    (r"(?:て|で)(?:います|おります|おられます|いらっしゃいます)$", "ている"),
     (r"(?<=い)です$|(?<=[一-鿿ァ-ヺー])です$", ""),
     (r"があります$", "がある"),
     (r"ありません$", "ない"),
@@ -240,6 +256,7 @@ def as_need(sentence: str) -> str:
         sentence = quoted["said"]
     text = _HEARSAY.sub("", _CONNECTIVE.sub("", sentence.strip()))
     text = _SAID_EN.sub("", text)
+    text = re.sub(r"(?<=[いたるだ])(?:そうで|とのことで|ということで|らしく)(?:すが|、ただ)?、", "、", text)  # hearsay inside
     for pattern, plain in _POLITE:
         text = re.sub(pattern, plain, text)
     text = text.strip(" 　。")
@@ -356,11 +373,17 @@ def _wishes(found: Collected, prose: list[Item], text: str) -> None:
         found.add("tone", tone[1], _line_of(text, tone[0]))
 
 
+# 来週の丸吉精機様訪問: when, not who.
+_WHENCE = re.compile(
+    r"^(?:(?:再?来週|今週|先週|来月|今月|先月|明日|あす|明後日|あさって|本日|今日|先日|今度|次回|前回|例|新規先?|既存先?|\d{1,2}[月/]\d{1,2}日?)の)+"
+)
+
+
 def client_in(text: str) -> str:
     """The first company, institution or person addressed in a text; "" when none."""
     for pattern in _CLIENTS_JA:
         for match in pattern.finditer(text):
-            name = re.sub(r"(?:様|さま|御中)$", "", match["name"]).strip()
+            name = _WHENCE.sub("", re.sub(r"(?:様|さま|御中)$", "", match["name"])).strip()
             if len(name) >= 2 and not _GREETING.match(name) and not re.fullmatch(_KIND, name):
                 return name
     english = _CLIENT_EN.search(text)
@@ -368,12 +391,21 @@ def client_in(text: str) -> str:
 
 
 def offer_is(sentence: str) -> bool:
-    """Whether a sentence enumerates what is to be proposed (提案したいのは…)."""
-    return _OFFER_IS.search(sentence) is not None
+    """Whether a sentence enumerates what is to be proposed (提案したいのは…), or says what the seller can do."""
+    return _OFFER_IS.search(sentence) is not None or _CAN_DO.match(sentence.strip()) is not None
+
+
+# ものづくり補助金の申請支援もできます: what the seller can do, said by the way.
+_CAN_DO = re.compile(
+    r"^(?:また、?|ほかに、?|あと、?|なお、?)?(?P<what>[^。、]{2,40}?(?:支援|サービス|融資|診断|相談|代行|紹介|セミナー|マッチング|保証|リース|保険|サポート|作成|策定|取次))"
+    r"(?:も|なら|は)(?:でき(?:ます|る)|可能(?:です)?|承(?:れ|り)ます|ご?用意(?:でき|があり|してい)ます?|お?手伝い(?:でき|し)ます|対応(?:でき|し)?(?:ます|可能です))。?$"
+)
 
 
 def products_in(sentence: str) -> list[str]:
     """What a sentence says is to be proposed."""
+    if able := _CAN_DO.match(sentence.strip()):
+        return [able["what"]]
     if offered := _OFFER_IS.search(sentence):
         parts = split_outside_brackets(offered["what"], r"、|および|及び|ならびに|それから|と(?=[、一-鿿ァ-ヺA-Za-z])")
         return [part for part in (p.strip(" 　、。と") for p in parts) if 2 <= len(part) <= 80]
@@ -381,11 +413,11 @@ def products_in(sentence: str) -> list[str]:
         match = _PRODUCT_JA.search(sentence)
         if not match:
             return []
-        what = re.split(
-            r"、(?=[^、]*[はがにへ])|(?:に|へ)(?:は|対して|対し)?、?|ため、?|として、?|向け(?:の|に)?|は、",
+        what = split_outside_brackets(
             match["what"] or match["what2"],
+            r"、(?=[^、]*[はがにへ])|(?:に|へ)(?:は|対して|対し)?、?|ため、?|として、?|向け(?:の|に)?|は、",
         )[-1]
-        parts = re.split(r"、|および|及び|ならびに|と(?=[一-鿿ァ-ヺA-Za-z])", what)
+        parts = split_outside_brackets(what, r"と、|、|および|及び|ならびに|と(?=[一-鿿ァ-ヺA-Za-z])")
     else:
         match = _PRODUCT_EN.search(sentence)
         if not match:
@@ -393,7 +425,7 @@ def products_in(sentence: str) -> list[str]:
         parts = split_outside_brackets(match["what"], r",\s|\sand\s")
     names = [
         re.sub(
-            r"^(?:(?:こちら|当行|弊社|当社|私ども|わたしども|我々)から(?:は)?|and|our|the|当行の|弊社の|自社の|また|さらに)\s?",
+            r"^(?:(?:こちら|当行|弊行|弊社|当社|うち|私ども|わたしども|我々)(?:から(?:は|も)?|としては?|は)、?|and|our|the|当行の|弊社の|自社の|また|さらに)\s?",
             "",
             p,
         ).strip(" 　、。")

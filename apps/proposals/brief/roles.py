@@ -71,6 +71,7 @@ def units(text: str) -> list[tuple[int, Unit]]:
 
 def place_by_role(found: Collected, text: str) -> None:
     """Move what the outline left open, or put where it does not belong, to the field of its role."""
+    _silence(found)
     pieces_of = units(text)
     if len(pieces_of) < FEWEST:
         return
@@ -85,6 +86,34 @@ def place_by_role(found: Collected, text: str) -> None:
         near = by_line.get(int(line[1]), []) if line else []
         first = begun.setdefault(item.field, item.locator) == item.locator
         _place(found, item, _role(item, near, first))
+
+
+# ここは先方から話が出るまで触れないで: it asks for silence on what was said right before it.
+_POINTS_BACK = re.compile(
+    r"^(?:[※*(（]\s*)?(?:ただし?、?|なお、?|でも、?|ですが、?|but\s)?(?:(?:ここ|これ|それ|そこ|あれ)(?:だけ)?(?:は|も|について|に関して|、)|(?:この|その|上の|上記の|以上の)(?:件|話題?|点|辺|あたり|部分|内容|数字|情報)|"
+    r"上記|(?:please )?(?:don'?t|do not) (?:mention|say|show|write|raise|bring) (?:this|that|it)(?=[.,;!]|$| (?:to|yet|in|until|unless|before|on|up)\b)|(?:this|that|it)(?:'s| is| one)?\b)",
+    re.IGNORECASE,
+)
+
+
+def _only_silence(text: str) -> bool:
+    """Whether a sentence says no more than that: この件は社内限りですが、社長は他行と揉めています tells a secret of its own."""
+    secret = list(_SECRET.finditer(text))
+    return bool(secret) and _POINTS_BACK.match(text.strip()) is not None and len(text) - secret[-1].end() <= 14
+
+
+def _silence(found: Collected) -> None:
+    """Withhold what an instruction not to mention *it* points back to: the sentence before, on this line or the last."""
+    kept: list[Item] = []
+    for item in found.items:
+        line = _LINE.match(item.locator)
+        before = _LINE.match(kept[-1].locator) if kept else None
+        near = line and before and 0 <= int(line[1]) - int(before[1]) <= 1
+        if near and _only_silence(item.text):
+            about = kept.pop()
+            found.withheld.append((about.text, about.locator))
+        kept.append(item)
+    found.items = kept
 
 
 def _fields(tag: Tags) -> Tags:
@@ -102,7 +131,7 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
     if _SECRET.search(item.text) or (item.field == "other" and is_internal(item.heading)):
         return "internal"
     if item.field in (*_OPEN, "context", "request"):
-        if offer_is(item.text):
+        if offer_is(item.text) or (_PROPOSES.search(item.text) and products_in(item.text)):
             return "products"
         if caveat_in(item.text):
             return "risks"
@@ -110,6 +139,12 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
         return item.field
     tag = max(near, key=lambda piece: _shared(piece[0], item.text))[1]
     best = max(tag, key=lambda name: tag[name])
+    if item.field in _OPEN and _SUBSIDY.search(item.text) and best in ("cost", "terms", "facts"):
+        return "terms"
+    if item.field in _OPEN and _VISIT.search(item.text) and best in ("schedule", "client", "greeting", "audience"):
+        return "context"
+    if item.field in _OPEN and _WISH.search(item.text) and best in ("facts", "context", "client"):
+        return "needs"
     if best in LEFT_OUT and tag[best] < LEFT_OUT[best]:  # to leave a line out takes more than a guess
         best = max((name for name in tag if name != best), key=lambda name: tag[name])
     if best == "request":
@@ -121,6 +156,8 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
         return item.field  # the cue rules of prose know better than a guess
     if item.field in _OPEN or (item.field in SCALARS and (not first or label == "receiver")):
         return best
+    if item.field == "other" and best == "internal" and tag[best] < SURE_INTERNAL:
+        return item.field  # its heading says what it is
     if item.field in _LOOSE:
         return best if tag[best] >= (LEFT_OUT.get(best) or _LOOSE[item.field]) else item.field
     if item.field not in LISTS:
@@ -130,6 +167,17 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
     plain = not BULLET.match(near[0][0]) and not near[0][0].lstrip().startswith("|")
     needed = SURE_PLAIN if plain else SURE_ASIDE if best in _ASIDE else SURE
     return best if tag[best] >= needed else item.field
+
+
+_PROPOSES = re.compile(r"を、?(?:ご?提案|お?勧め|おすすめ|ご案内|ご紹介)(?:し|させていただき|申し上げ)?(?:たい|ます|する|られ)")
+_SUBSIDY = re.compile(r"補助率|補助上限|助成率|上限額?は?\s?[0-9０-９]|subsid(?:y|ies) (?:rate|covers)", re.IGNORECASE)
+_WISH = re.compile(r"[しりめえきせれべげい]たい(?:そう|とのこと|と(?:おっしゃ|言|話|の)|ご?(?:意向|希望|要望)|よう|らし)")  # the client's, as heard
+# When the seller goes there is no step of the plan that is proposed.
+_VISIT = re.compile(
+    r"(?:お会い|面会|訪問|伺|お邪魔|アポ(?:イント)?|面談)[^。]{0,20}(?:ます|ました|ています|予定です|あります|入れました)。?$"
+    r"|\b(?:I|we)(?:'m| am|'re| are|'ll| will)? (?:see|seeing|meet|meeting|visit|visiting)\b",
+    re.IGNORECASE,
+)
 
 
 def _asked_for(text: str) -> str:
@@ -239,6 +287,10 @@ _NAME = re.compile(
 _NAME_EN = re.compile(r"^(?P<name>[A-Z][\w&'’.-]*(?:\s(?:[A-Z&][\w&'’.-]*|of|and|the))*)")
 
 
+# 先方の状況ですが、…: what is told of the client, not what it is called.
+_NO_NAME = re.compile(r"です|ます|状況|現状|要望|希望|課題|悩み|事情|意向|方針|予定|背景|経緯|関係|窓口|担当者|(?:社長|部長|専務|会長)$|^(?:お|ご|御)")
+
+
 def name_in(text: str) -> str:
     """What a line about the client calls it, where it has no legal form: 行田の足袋屋さん、…, Meridian Care Homes, 14 …"""
     said = _POINTER.sub("", text.strip())
@@ -248,7 +300,8 @@ def name_in(text: str) -> str:
     if re.match(r"(?:[Tt]hey|[Ww]e|[Ii]t|[Tt]he|[Aa]n?)\b", said):
         return ""
     found = (_NAME_EN if said[:8].isascii() else _NAME).match(said)
-    return found["name"].strip(" ,.") if found else ""
+    name = found["name"].strip(" ,.") if found else ""
+    return "" if _NO_NAME.search(name) else name
 
 
 def _terms(found: Collected, item: Item) -> None:

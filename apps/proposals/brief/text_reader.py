@@ -35,6 +35,7 @@ class _Section:
     complete in itself, so that the next label on the margin is its sibling and not an item of it. ``label``: the
     heading of any section, as written; ``level``: of a Markdown heading.
     ``ended``: an empty line stands behind its bullets, so that plain text below no longer belongs to it for sure.
+    ``bulleted``: opened by a bullet, so that the next bullet of its depth is its sibling.
     """
 
     field: str
@@ -44,6 +45,7 @@ class _Section:
     label: str = ""
     level: int = 2
     ended: bool = False
+    bulleted: bool = False
 
 
 @dataclass
@@ -68,7 +70,12 @@ class _Reader:
             self.last, self.header = None, None
         elif text.lstrip().startswith("|"):
             self.row(text, number)
-        elif not (_RULE.match(text) or self.heading(text, number) or self.labelled(text, number)):
+        elif not (
+            _RULE.match(text)
+            or self.heading(text, number)
+            or self.labelled(text, number)
+            or self.bullet_heading(text, number)
+        ):
             self.content(text, number)
 
     def heading(self, text: str, number: int) -> bool:
@@ -93,6 +100,27 @@ class _Reader:
         items = BULLET.match(self.following) is not None
         between = self.last is not None and len(text) <= 12 and not _SENTENCE_LIKE.search(text)
         return bool(field_of(text) or ((items or between) and concept_of(text))) and self.open_heading(text, number)
+
+    def bullet_heading(self, text: str, number: int) -> bool:
+        """A bullet that is the heading of the deeper bullets below it: - 提案したいもの, then 1. … and 2. …"""
+        bullet, below = BULLET.match(text), BULLET.match(self.following)
+        if bullet is None or below is None or len(below["indent"]) <= len(bullet["indent"]):
+            return False
+        words, indent = bullet["text"].strip(" 　:："), len(bullet["indent"])
+        outer = self.section is None or self.section.indent < 0 or indent <= self.section.indent
+        within = self.section is not None and self.section.indent < 0 and self.section.field in LISTS
+        name = concept_of(words) if outer and not within and len(words) <= 20 and not re.search("[。、]", words) else None
+        if name is None:
+            return False
+        self.open(name, bare(words), number, indent=indent)
+        if self.section:
+            self.section.bulleted = True
+        return True
+
+    def _sibling(self, bullet: re.Match[str] | None) -> bool:
+        """Whether a bullet stands beside the one that opened the section, so that it is no item of it."""
+        section = self.section
+        return bullet is not None and section is not None and section.bulleted and len(bullet["indent"]) <= section.indent
 
     def open_heading(self, text: str, number: int, level: int = 2) -> bool:
         label = _LABELLED.match(text)
@@ -132,12 +160,15 @@ class _Reader:
         outside = self.section is None or self.section.indent >= 0
         loose = not bullet and outside and not re.match(r"[\s　]", text)
         name = concept_of(label["label"]) if loose or switch else field_of(label["label"])
-        sibling = loose and self.section is not None and self.section.whole and len(label["label"]) <= 16
+        beside = (loose and self.section is not None and self.section.whole) or self._sibling(bullet)
+        sibling = beside and len(label["label"]) <= 16
         if name is None and not sibling:
             return False
         if bullet and not switch and self.section and indent > self.section.indent:
             return False
         self.open(name, bare(label["label"]), number, indent=indent if bullet else 0, whole=bool(label["rest"].strip()))
+        if self.section:
+            self.section.bulleted = bullet is not None
         self.rest(label["rest"], number, label["label"])
         return True
 
@@ -159,6 +190,8 @@ class _Reader:
     def content(self, text: str, number: int) -> None:
         bullet = BULLET.match(text)
         name = self.section.field if self.section else "prose"
+        if self._sibling(bullet):
+            self.section, self.last, name = None, None, "prose"
         if not bullet:
             if self.section and not text[0].isspace() and (self.section.ended or self._goes_on(text)):
                 name = "prose"

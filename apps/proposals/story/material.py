@@ -44,11 +44,18 @@ _LOOSE_END_EN = re.compile(
 )
 
 
+_PRONOUN_EN = re.compile(r"(?:^|\s)(?:they|we|you|he|she|it|who|that|which)$", re.IGNORECASE)
+_THEY_EN = re.compile(r"^(?:they|we|he|she|it)\s", re.IGNORECASE)
+
+
 def _topic_en(text: str) -> str:
     """The subject of an English sentence: Exports to the EU grew to 38% … → Exports to the EU; else its first words."""
     first = next((part for part in re.split(r"[,;]\s", text) if len(part.split()) > 1), text)
     verb = _VERB_EN.search(first)
     subject = first[: verb.start()] if verb and verb.start() > 1 else first
+    if _PRONOUN_EN.search(subject):  # something they can show; they pay about USD 3 million: the subject says nothing
+        subject = _THEY_EN.sub("", first)
+        subject = subject[:1].upper() + subject[1:]
     words = " ".join(subject.split()[:6])
     return re.sub(r"^(?:the|an?|our|their|its)\s", "", _LOOSE_END_EN.sub("", words), flags=re.IGNORECASE) or words
 
@@ -119,7 +126,8 @@ class Point:
         clauses = re.split("[、。]", text)
         first, last = clauses[0].strip(), clauses[-1].strip()
         state = re.sub(r"(?:ていて|ており|ていまして)$", "ている", first)
-        own = state if state != first else ""  # 冷凍設備が老朽化していて、更新に費用がかかる: the state is the need
+        whole = re.search(r"(?:たい|ない|ている|れる|まる|える)$", first) is not None  # 新しい加工機を入れたい、見積りは…
+        own = state if state != first or whole else ""  # 冷凍設備が老朽化していて、更新に費用がかかる: the state is the need
         return next((t for t in (text, own, last) if 6 <= len(t) <= 26 and not _LEANING.match(t)), self.topic)
 
 

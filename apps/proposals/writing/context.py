@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from apps.proposals.disclosures import Disclosure
-from apps.proposals.evidence.figures import find_figures
 from apps.proposals.language import pick
 from apps.proposals.model import EvidenceNumber, Finding, Slide, SlideKind, StoryPoint, TextBlock
 from apps.proposals.story.material import Material, Point, grams
 from apps.proposals.writing.effect import Effects
+from apps.proposals.writing.names import short_name
 from apps.proposals.writing.plan import CostLine
 from apps.proposals.writing.values import Calculator
 from apps.proposals.writing.words import Words
@@ -138,32 +138,6 @@ def affinity(need: str, product: str) -> float:
         if re.search(of_need, need, re.IGNORECASE) and re.search(of_product, product, re.IGNORECASE):
             score += 2
     return score
-
-
-def short_name(product: Point) -> str:
-    """A product's name without amounts and asides: 運転資金融資 8,000万円 → 運転資金融資."""
-    name = product.name
-    for figure in reversed(find_figures(name)):
-        if figure.kind == "quantity" and figure.unit:
-            name = name[: figure.start] + name[figure.end :]
-    name = name.strip(" 　、,（）()・のを")
-    return shortened(name if len(name) > 1 else product.name)
-
-
-NAME_LENGTH = 34  # characters of a product's name in a title
-_BREAK_EN = re.compile(r"\s(?:with|for|of|to|on|in|by|and|plus|including)\s|\s[-–—]\s")
-_BREAK_JA = re.compile(r"[、／/＋+：:　]|\s|および|及び|ならびに|による|のための?")
-
-
-def shortened(name: str) -> str:
-    """A long name cut where its first part ends, never inside a word."""
-    if len(name) <= NAME_LENGTH:
-        return name
-    for boundary in (_BREAK_EN if name.isascii() else _BREAK_JA).finditer(name):
-        if 6 <= boundary.start() <= NAME_LENGTH:
-            return name[: boundary.start()].rstrip("・の")
-    cut = name[: NAME_LENGTH + 1].rfind(" ")
-    return name[:cut] if cut >= NAME_LENGTH // 2 else name[: NAME_LENGTH - 1].rstrip("・のをに") + "…"
 
 
 KINDS_WITH_TALK: tuple[SlideKind, ...] = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from apps.proposals.model import EvidenceNumber, Figure, Slide, StoryPoint, Table, TextBlock
-from apps.proposals.writing.context import Context, short_name
+from apps.proposals.writing.context import Context
 from apps.proposals.writing.effect import Pair, Trend, group_chart, pair_chart, trend_chart
+from apps.proposals.writing.names import short_name
 from apps.proposals.writing.plan import CostLine
 
 MAX_ROWS = 9
@@ -173,9 +174,17 @@ def _readable(one: Trend, other: Trend) -> bool:
     return max(highs) / min(highs) < 20
 
 
+# Terms of a deal and wishes are nothing that a proposal improves.
+_A_TERM = re.compile(r"手付|頭金|着手金|前払|前金|見積|納期|期間|掛目|補助|助成|上限|自己資金|年齢|歳|down payment|deposit|quote|lead time|term\b", re.IGNORECASE)
+
+
 def _baseline(c: Context) -> list[EvidenceNumber]:
     """Figures of one unit about the needs or products: what an effect would be measured against."""
-    numbers = [n for n in c.material.usable() if not n.formula and n.label and n.unit and not n.unit.startswith("第")]
+    numbers = [
+        n
+        for n in c.material.usable()
+        if not n.formula and n.label and n.unit and not n.unit.startswith("第") and not _A_TERM.search(n.label)
+    ]
     m = c.material
     about = [n for p in (*m.needs, *m.products) for n in m.numbers_about(p.text, 6)]
     cost_ids = m.told_by(m.cost, m.comparison, m.schedule, m.products, m.risks)
@@ -326,12 +335,19 @@ def _open_cost(point: StoryPoint, c: Context) -> Slide:
     return c.slide(point, w("cost_unknown"), body, evidence=told, table=table)
 
 
+MOST_PARTS = 40  # characters of names and amounts that a title takes; of English twice as many
+
+
 def _cost_title(amounts: list[CostLine], total: EvidenceNumber | None, c: Context) -> str:
     w = c.words
     addable = [line for line in amounts if line.kind in ("once", "monthly", "yearly")]
-    parts = w.list([f"{line.name} {line.amount}" for line in (addable if total else amounts)[:3]])
+    named = [f"{line.name} {line.amount}" for line in (addable if total else amounts)[:3]]
+    while len(named) > 1 and sum(map(len, named)) > MOST_PARTS * (2 if c.language == "en" else 1):
+        named.pop()
+    parts = w.list(named)
     if total:
-        return w("cost_total", parts=parts, total=total.raw)
+        most = len(parts) > MOST_PARTS * (2 if c.language == "en" else 1) or len(named) < len(addable)
+        return w("cost_title", head=w("first_year"), amount=total.raw) if most else w("cost_total", parts=parts, total=total.raw)
     budgets = [line.amount for line in amounts if line.kind == "budget"]
     if budgets and not addable:
         return w("cost_budget_title", parts=w.list(budgets[:2]))

@@ -22,7 +22,8 @@ from apps.common.provenance import Origin
 from apps.proposals.evidence.figures import quantities
 from apps.proposals.model import Deck, EvidenceNumber, Finding, Slide, Storyline, StoryPoint, TextBlock
 from apps.proposals.story.material import Material
-from apps.proposals.writing.context import Context, affinity, short_name
+from apps.proposals.writing.context import Context, affinity
+from apps.proposals.writing.names import short_name
 from apps.proposals.writing.verify import SLOT, Link, Verdict, verify
 from kakehashi import prompts
 from kakehashi.errors import KakehashiError

@@ -9,6 +9,7 @@ from apps.common.japanese.normalise import half_width
 from apps.proposals.evidence.figures import find_figures
 from apps.proposals.model import EvidenceNumber, Phase, Schedule
 from apps.proposals.story.material import Material, Point
+from apps.proposals.writing.names import short_name
 from apps.proposals.writing.words import Words
 
 _MONTH_KEY = re.compile(r"^(?:(\d{4})|-)-(\d{2})")
@@ -73,6 +74,11 @@ _BARE_MONTH_EN = re.compile(
 )
 
 
+def bare_months(text: str) -> list[str]:
+    """English months without a year, as keys of dates (``--03``): nothing else reads a lone "March" as a date."""
+    return [f"--{_EN_MONTHS.index(found['month'][:3]) + 1:02}" for found in _BARE_MONTH_EN.finditer(text)]
+
+
 def month_of(month: int, language: str) -> str:
     """A month counted from year 0, as printed: 2027年4月, Apr 2027."""
     year, index = divmod(month, 12)
@@ -103,6 +109,7 @@ def _name(point: Point) -> str:
     )
     text = re.sub(r"[（(]\s*[)）]|[〜～~→]\s*", " ", text)
     text = re.sub(r"\s+", " ", text).strip(" 　:：、,。.・-–")
+    text = re.sub(r"^(?:next steps?|timeline|schedule|plan|次のステップ|今後の流れ|スケジュール|日程)\s?[:：]\s?", "", text, flags=re.IGNORECASE)
     text = re.sub(
         r"^(?:来期|今期|翌期|来年|今年|翌年|年明け)?\s?(?:(?:から|より)\s*|(?<=\S)\s)(?=\S)|(?<=：) ", "", text
     )
@@ -203,7 +210,7 @@ def cost_lines(material: Material) -> list[CostLine]:
         _term_of(point, line)
         for point in material.products
         for line in _lines_of(point, material, rates=True)
-        if line.amount and line.number
+        if line.amount and line.number and not _GRANTED.search(point.text.partition(line.amount)[0])
     ]
     if not any(line.number and line.kind for line in lines):
         if any(line.kind in ("once", "monthly", "yearly") for line in offered):  # prices told with the products
@@ -231,9 +238,9 @@ def cost_lines(material: Material) -> list[CostLine]:
 
 def _term_of(product: Point, line: CostLine) -> CostLine:
     """An amount told with a product: its price where it is called one (初期費用80万円), else what is lent or saved."""
-    name = product.name if product.name.isascii() else re.split("[ 　]", product.name)[0]
+    name = short_name(product) if product.name.isascii() else re.split("[ 　]", product.name)[0]
     rate = "%" in half_width(line.amount)
-    words = re.split(r"[、，(（]|, ", line.name)[-1].strip()
+    words = re.split(r"[、，(（:：]|, ", line.name)[-1].strip(" 　,;.")
     before = re.split("[、，]", product.text.partition(line.amount)[0])[-1]
     if rate and _EARNED.search(before):
         return replace(line, name=f"{name}：{before.strip()}", kind="terms")
@@ -245,6 +252,7 @@ def _term_of(product: Point, line: CostLine) -> CostLine:
 
 
 _EARNED = re.compile("配当|利回り|dividend|yield", re.IGNORECASE)  # what a product brings is no cost
+_GRANTED = re.compile(r"補助|助成|給付|還元|キャッシュバック|subsid|grant|rebate", re.IGNORECASE)  # what the client gets
 _PRICE = re.compile(r"費|料|初期|導入|月額|年額|月々|価格|代金|fee|price|charge|monthly|per month|a month|set-?up", re.IGNORECASE)
 
 
@@ -314,6 +322,11 @@ def _spans(text: str, numbers: list[EvidenceNumber]) -> list[_Span]:
 _RATE_OF_COST = re.compile(r"(?:金利|利率|手数料|保証料|料率|利息|fee|rate|interest)[^、,]{0,8}$|(?:^|[、,(（])\s*(?:年率?|年利)?\s?$", re.IGNORECASE)
 
 
+_OF_WHAT = re.compile(r"(?:掛目|比率|割合|カバー率|融資率|補助率|達成率|ratio|share|coverage|LTV)[^、,;]{0,6}$", re.IGNORECASE)
+_PER_PIECE = re.compile(r"\s?(?:per|each|a|an|/|／)\s?(?!(?:month|year|annum|quarter)\b)[a-z]+", re.IGNORECASE)
+_PIECE_BEFORE = re.compile(r"(?:[1１一](?:件|回|枚|人|台|通|取引|拠点|ユーザー|ID)|都度)(?:につき|あたり|当たり|ごとに)?[、は ]?$|(?:件|回|人|台|拠点|ユーザー)(?:につき|あたり|当たり|ごとに)[、は ]?$")
+
+
 def _lines_of(point: Point, material: Material, *, rates: bool = False) -> list[CostLine]:
     """The amounts of a line; its rates where it has no amount, or (``rates``) beside them."""
     numbers = [material.number(i) for i in point.evidence if i[0] == "E" and i not in material.unusable]
@@ -322,10 +335,9 @@ def _lines_of(point: Point, material: Material, *, rates: bool = False) -> list[
     money = [s for s in spans if s.numbers[-1].unit.split("/")[0] in _MONEY]
     percent = [s for s in spans if s.numbers[-1].unit.startswith("%")]
     shown = money or percent[:1]
-    if rates and money:
-        shown = sorted(
-            [*money, *(s for s in percent if _RATE_OF_COST.search(text[: s.start]))], key=lambda span: span.start
-        )
+    if rates:  # of a product: hedge ratio 50-70% and 掛目80% cost nothing
+        priced = [s for s in percent if _RATE_OF_COST.search(text[: s.start]) and not _OF_WHAT.search(text[: s.start])]
+        shown = sorted([*money, *priced], key=lambda span: span.start)
     if not shown:
         return [CostLine(label or point.text, text if label else "", "", None, evidence=tuple(n.id for n in numbers))]
     return [_line(span, shown, label, text, point) for span in shown]
@@ -344,6 +356,8 @@ def _line(span: _Span, shown: list[_Span], label: str, text: str, point: Point) 
         amount = before + amount
     money = number.unit.split("/")[0] in _MONEY
     kind = _kind(f"{point.text if len(shown) == 1 else before + amount} {number.unit}") if money else ""
+    if kind == "once" and (_PER_PIECE.match(text, span.end) or _PIECE_BEFORE.search(text[: span.start])):
+        kind = ""  # the price of one piece: how many there are is not told
     aside = re.match(r"\s?[（(]([^（）()]{1,30})[)）]|\s((?:on|of|per|for|plus)\s[^,;.]{3,40})$", text[span.end :])
     return CostLine(
         name or number.label or point.text,

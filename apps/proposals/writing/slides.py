@@ -7,8 +7,9 @@ from collections.abc import Callable
 from apps.proposals.model import Slide, StoryPoint, Table, TextBlock
 from apps.proposals.story.material import Point, grams
 from apps.proposals.writing.appendix import MAX_OTHERS, write_appendix
-from apps.proposals.writing.context import Context, short_name
+from apps.proposals.writing.context import Context
 from apps.proposals.writing.data_slides import write_comparison, write_cost, write_effect
+from apps.proposals.writing.names import short_name
 from apps.proposals.writing.plan import Dated, month_of, read_schedule, schedule_of
 
 

@@ -49,6 +49,7 @@ from gateway.api.ids import new_request_id
 from gateway.api.messages import error_shape
 from gateway.api.records import Audit, Records
 from gateway.api.services import Services, Speech
+from gateway.api.shadowing import Shadows
 from gateway.audit.crypto import Vault
 from gateway.audit.keeping import Keeping
 from gateway.audit.log import AuditLog
@@ -275,6 +276,7 @@ def _services(
         return guardrails or load_policy(gateway.policy)
 
     policy = CurrentPolicy(policy_of(gateway))
+    salt_key = secret_file(settings.home.make().secrets / "cache-salt.key")
     parts = Parts(identity, keys, meter, ledger, policy, steering, speech)
     return Services(
         settings=gateway,
@@ -290,7 +292,8 @@ def _services(
         guardrails=policy,
         records=records,
         metrics=metrics,
-        salt_key=secret_file(settings.home.make().secrets / "cache-salt.key"),
+        salt_key=salt_key,
+        shadows=Shadows(router, policy, records, meter, salt_key),
         tracer=_tracer(gateway),
         keeping=Keeping(log, gateway, metrics.anchored) if isinstance(log, AuditLog) else None,
         batches=_batches(settings, engine, identity, records),
@@ -378,6 +381,7 @@ async def opened(services: Services) -> AsyncIterator[None]:
             stack.push_async_callback(services.keeping.stop)
         await services.pool.start()
         stack.push_async_callback(services.pool.close)
+        stack.push_async_callback(services.shadows.close)
         await services.steering.start()
         stack.push_async_callback(services.steering.close)
         await services.speech.pool.start()

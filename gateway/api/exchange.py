@@ -24,7 +24,7 @@ from gateway.api.usage import NOTHING, Usage
 from gateway.audit.record import Attempt, Intent, Outcome
 from gateway.guardrails.types import Decision, RequestGuard
 from gateway.identity.model import VirtualKey
-from gateway.ledger.entry import Opening
+from gateway.ledger.entry import Entry, Opening
 from gateway.limits.meter import Admission, estimate_tokens
 from gateway.limits.spec import PRIORITY
 from gateway.routing.attempts import Try
@@ -152,17 +152,27 @@ class Exchange:
         vLLM gets the team's ``cache_salt``: with a shared prefix cache, teams could measure by time what others asked.
         """
         demands = self.surface.dialect.demands(self.forward, streams=self.streams)
-        body = {**self.forward, **demands}
-        salt = _cache_salt(salt_key, self.key.team_id)
-        priority = PRIORITY[self.key.priority] if self.surface.has_priority else 0
+        encoded = self.encoder(salt_key, {**self.forward, **demands})
 
         def encode(upstream: Upstream, hop: Hop) -> bytes:
             self.upstream, self.hop = upstream, hop
             self.sent = self.sent or time.perf_counter()
+            return encoded(upstream, hop)
+
+        return encode
+
+    def encoder(
+        self, salt_key: bytes, body: Mapping[str, Any], *, priority: bool = True
+    ) -> Callable[[Upstream, Hop], bytes]:
+        """The same for any body of this key's."""
+        salt = _cache_salt(salt_key, self.key.team_id)
+        rank = PRIORITY[self.key.priority if priority else "low"] if self.surface.has_priority else 0
+
+        def encode(upstream: Upstream, hop: Hop) -> bytes:
             salted = self.surface.generates and upstream.catalog.vllm
             own: dict[str, Any] = {"model": hop.model, "cache_salt": salt} if salted else {"model": hop.model}
-            if priority and salted and upstream.priorities:
-                own["priority"] = priority
+            if rank and salted and upstream.priorities:
+                own["priority"] = rank
             return orjson.dumps({**body, **own})
 
         return encode
@@ -198,6 +208,13 @@ class Exchange:
         """``forward``: the body as it goes upstream; None when it does not."""
         person = self.client.person(self.key)
         app, job = self.client.label("x-kakehashi-app"), self.client.label("x-kakehashi-job")
+        body = orjson.dumps(forward) if forward is not None else b""
+        return self.about(body, bill.opening(self, person.name, app, job))
+
+    def about(self, body: bytes, ledger: tuple[Entry, ...]) -> Intent:
+        """Who asks for what, with a body as it goes upstream, and its rows of the ledger."""
+        person = self.client.person(self.key)
+        app, job = self.client.label("x-kakehashi-app"), self.client.label("x-kakehashi-job")
         return Intent(
             request_id=self.client.request_id,
             surface=self.surface.name,
@@ -212,8 +229,8 @@ class Exchange:
             profile=self.key.profile or "default",
             stream=self.streams,
             user_source=person.source,
-            body=orjson.dumps(forward) if forward is not None else b"",
-            ledger=bill.opening(self, person.name, app, job),
+            body=body,
+            ledger=ledger,
         )
 
     @property

@@ -70,6 +70,7 @@ class Pipeline:
                 await self._answer_stream(exchange)
             else:
                 await self._answer_whole(exchange)
+            self.services.shadows.follow(exchange)
         except (ApiError, Blocked, ClientGone, asyncio.CancelledError) as error:
             await self._end_badly(exchange, error)
         finally:

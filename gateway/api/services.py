@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -32,6 +32,9 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.otlp import Tracer
 from kakehashi.settings import GatewaySettings
 
+if TYPE_CHECKING:
+    from gateway.api.exchange import Exchange
+
 
 @dataclass(frozen=True)
 class Speech:
@@ -51,6 +54,14 @@ class Speech:
         if not any(upstream.health.state == "up" for upstream in self.pool.upstreams):
             return []
         return [model for model in await self.router.models(key) if model["id"] != DEFAULT]
+
+
+class Follower(Protocol):
+    """What comes after an answer (``gateway.api.shadowing.Shadows``)."""
+
+    def follow(self, x: Exchange) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,7 @@ class Services:
     batches: BatchRunner
     speech: Speech
     reloader: Reloader
+    shadows: Follower
     scratch: Path  # where uploads lie while they are read
     tracer: Tracer | None = None
     keeping: Keeping | None = None  # anchors and retention of the real audit log

@@ -20,6 +20,7 @@ from gateway.deadline import within
 from gateway.errors import ApiError, BadGateway, Unavailable, UpstreamTimeout
 from gateway.limits.fair import Flow
 from gateway.routing.adapters import is_adapter
+from gateway.routing.breaker import NO_PERMIT
 from gateway.routing.picking import pick
 from gateway.routing.plan import SAFE, Failure, Hop, Timeouts
 from gateway.routing.reply import Reply
@@ -57,6 +58,7 @@ class Try:
             "result": self.result,
             "ms": round(self.ms, 3),
             "fallback": self.hop.fallback,
+            "canary": self.hop.canary,
         }
 
 
@@ -64,7 +66,8 @@ class Try:
 class Call:
     """What is to be sent. ``hops``: the models that may answer, in order; ``body``: its bytes for the chosen upstream;
     ``headers``: ours, never the client's; ``affinity``: what similar requests have in common; ``again``: told before each attempt but the first;
-    ``flow``, ``cost``: whose queue it waits in when the engines are full, and its tokens."""
+    ``flow``, ``cost``: whose queue it waits in when the engines are full, and its tokens; ``counts``: what becomes of it
+    tells the circuit breaker and the retry budget how an upstream is."""
 
     path: str
     hops: Sequence[Hop]
@@ -77,6 +80,7 @@ class Call:
     tries: list[Try] = field(default_factory=list)
     flow: Flow = ("", "normal")
     cost: int = 1
+    counts: bool = True
 
 
 class Sending:
@@ -133,7 +137,7 @@ class Sending:
         """Send it once: how it failed (None: it did not), and the error to raise where there is no answer to show."""
         upstream, call = tried.upstream, self._call
         upstream.enter(tried.hop.model)
-        self._upstream, self._permit = upstream, upstream.breaker.begin()
+        self._upstream, self._permit = upstream, upstream.breaker.begin() if call.counts else NO_PERMIT
         result = "cancelled"
         kind: Failure | None = None
         error: ApiError | None = None
@@ -193,7 +197,8 @@ class Sending:
             breaker.failed(self._permit, time.monotonic())
             return "error"
         breaker.succeeded(self._permit)
-        self._pool.budget.earn()
+        if self._call.counts:
+            self._pool.budget.earn()
         return None
 
     def _following(self, kind: Failure) -> tuple[Hop, Upstream] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+NO_PERMIT = -1  # of a request whose result shall not count
 State = Literal["closed", "open", "half_open"]
 
 

@@ -44,6 +44,7 @@ class Pool:
         self.turns = Turns(self._find, self._has_room, length=queue_length, wait_s=queue_wait_s)
         self.retries: Counter[tuple[str, str]] = Counter()  # by upstream gone to and kind of failure before
         self.fallbacks: Counter[tuple[str, str]] = Counter()  # by model fallen back to and why
+        self.shadows: Counter[tuple[str, str]] = Counter()  # copies by model and what became of them
         self._asked = asyncio.Event()
         self._tasks: dict[Upstream, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()

@@ -234,4 +234,9 @@ class PoolNumbers(Collector):
             fallbacks.add_metric([model, why], count)
         refused = CounterMetricFamily("kakehashi_retries_refused", "Attempts that the retry budget did not allow")
         refused.add_metric([], self._pool.budget.refused)
-        return retries, fallbacks, refused
+        shadows = CounterMetricFamily(
+            "kakehashi_shadows", "Copies for shadow traffic by what became of them", labels=["model", "result"]
+        )
+        for (model, result), count in self._pool.shadows.items():
+            shadows.add_metric([model, result], count)
+        return retries, fallbacks, refused, shadows

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import click
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -15,11 +17,12 @@ from apps.common.japanese.dates import parse_date
 from apps.minutes import pipeline
 from apps.minutes.importers import SUFFIXES, read_transcript
 from apps.minutes.messages import localise
-from apps.minutes.model import Meeting, Transcript
+from apps.minutes.model import Meeting, Minutes, Transcript
 from kakehashi import settings as configuration
 from kakehashi.errors import BadInput, Cancelled, KakehashiError, NotReady, UsageError
 from kakehashi.settings import Settings
 
+T = TypeVar("T", bound=BaseModel)
 STAGES = {
     "decode": ("音声を読み込み中", "Reading the audio"),
     "vad": ("発話を検出中", "Finding speech"),
@@ -90,6 +93,54 @@ def run(
     except KakehashiError as error:  # in the user's language, with the same exit code
         message, hint = localise(error, request.output or loaded.language)
         raise type(error)(message, hint=hint, code=error.code, values=error.values) from error
+
+
+@minutes.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["vtt", "csv", "ics"]),
+    required=True,
+    help="vtt: subtitles; csv, ics: the tasks.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), default=None, help="File [default: beside the minutes]."
+)
+def export(folder: Path, form: str, out: Path | None) -> None:
+    """Subtitles, or the tasks for a spreadsheet or calendar, from the FOLDER of an earlier `minutes run`."""
+    from apps.minutes.exports import to_csv, to_ics, to_vtt
+
+    made = _written(folder / "minutes.json", Minutes)
+    spoken = _written(folder / "transcript.json", Transcript)
+    language: Literal["ja", "en"] = "en" if str(made.meta.get("language", "ja")) == "en" else "ja"
+    data = {
+        "vtt": lambda: to_vtt(spoken).encode(),
+        "csv": lambda: to_csv(made, spoken, language),
+        "ics": lambda: to_ics(made, language).encode(),
+    }[form]()
+    target = out or folder / {"vtt": "transcript.vtt", "csv": "todo.csv", "ics": "todo.ics"}[form]
+    try:
+        target.write_bytes(data)
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror}.", hint="Choose another file with --out."
+        ) from error
+    click.echo(target)
+
+
+def _written(path: Path, model: type[T]) -> T:
+    """A result of an earlier run. Raises BadInput when it is not there or cannot be read."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise BadInput(
+            f"There is no {path.name} in {path.parent}.", hint="Run `kakehashi minutes run … --out FOLDER` first."
+        ) from None
+    except (ValidationError, OSError) as error:
+        raise BadInput(
+            f"{path} cannot be read as {path.stem}: {type(error).__name__}.", hint="Run `kakehashi minutes run` again."
+        ) from error
 
 
 def _run(

@@ -213,7 +213,8 @@ def recheck(minutes: Minutes, transcript: Transcript) -> Minutes:
 
 
 def _texts(minutes: Minutes) -> list[tuple[Item, str]]:
-    statements: list[Statement] = [*minutes.decisions, *minutes.open_questions]
+    statements: list[Statement] = [*minutes.decisions, *minutes.open_questions, *minutes.dissent]
+    statements += [minutes.next_meeting] if minutes.next_meeting else []
     statements += [p for t in minutes.topics for p in t.points]
     return [(s, s.text) for s in statements] + [(a, a.task) for a in minutes.actions]
 

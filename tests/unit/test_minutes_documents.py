@@ -18,7 +18,7 @@ from apps.common.provenance import Check, Origin
 from apps.minutes.documents import to_markdown, write_word
 from apps.minutes.documents.labels import LABELS, Language
 from apps.minutes.documents.layout import clock, day
-from apps.minutes.model import ActionItem, Meeting, Minutes, Segment, Statement, Topic, Transcript
+from apps.minutes.model import ActionItem, Meeting, Minutes, NextMeeting, Segment, Statement, Topic, Transcript
 
 ORIGIN = Origin(source="model", request_ids=["req_1"], model="qwen2.5-1.5b", prompt="minutes.points@1", policy="p@2")
 
@@ -155,3 +155,16 @@ def test_properties_cut_long_values_and_keep_foreign_ones() -> None:
     merged = custom_xml(values, first).decode()
     assert "極秘" in merged and merged.count('name="kakehashi.n"') == 1
     assert re.findall(r'pid="(\d+)"', merged) == ["2", "3", "4", "5"]
+
+
+def test_objections_and_the_next_meeting_are_in_the_document() -> None:
+    made = sample().model_copy(
+        update={
+            "dissent": [Statement(text="費用が読めないので反対です。", evidence=["s0003"])],
+            "next_meeting": NextMeeting(text="次回は来週の火曜です。", date="2026-12-01", evidence=["s0004"]),
+        }
+    )
+    text = to_markdown(made, transcript(), "ja")
+    assert text.index("## 決定事項") < text.index("## 反対・留保意見") < text.index("費用が読めないので反対です。")
+    assert "2026年12月1日(火)：次回は来週の火曜です。" in text
+    assert "反対・留保意見" not in to_markdown(sample(), transcript(), "ja")

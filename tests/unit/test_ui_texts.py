@@ -18,7 +18,7 @@ from kakehashi.paths import CHECKOUT
 
 SOURCES = [p for part in ("common", "minutes/ui", "proposals/ui") for p in (CHECKOUT / "apps" / part).rglob("*.py")]
 ALLOWED_LATIN = {
-    "PowerPoint", "LibreOffice", "YAML", "Markdown", "Word", "JSON", "SRT", "ToDo", "ID", "Cookie", "Ctrl", "Enter",
+    "PowerPoint", "LibreOffice", "YAML", "Markdown", "Word", "JSON", "SRT", "VTT", "CSV", "ToDo", "ID", "Cookie", "Ctrl", "Enter",
     "Backspace", "MiB", "GB", "MB", "KB", "https", "http", "wav", "mp3", "m4a", "mp4", "webm", "ogg", "flac", "txt",
     "csv", "md", "vtt", "srt", "UTF", "pdf", "docx", "xlsx", "pptx", "deck", "json", "report", "make", "up", "kakehashi", "key", "create",
     "status", "demo", "x",

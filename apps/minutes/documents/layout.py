@@ -91,8 +91,11 @@ class Layout:
         yield Text(self.words["draft"], quiet=True)
         yield from self._agenda()
         yield from self._statements("decisions", self.minutes.decisions)
+        if self.minutes.dissent:
+            yield from self._statements("dissent", self.minutes.dissent)
         yield from self._actions()
         yield from self._statements("questions", self.minutes.open_questions, stage="open_questions")
+        yield from self._next()
         yield from self._points()
         yield from self._reviews()
         yield from self._origin()
@@ -141,6 +144,14 @@ class Layout:
             Cell(self.source(item)),
         ]
 
+    def _next(self) -> Iterator[Block]:
+        """When the next meeting is: the day by code, and the words of the meeting."""
+        item = self.minutes.next_meeting
+        if item is not None:
+            yield Heading(self.words["next_meeting"])
+            when = day(item.date, self.language)
+            yield Bullet(self.words["colon"].join(filter(None, (when, item.text))), self.source(item), self._review(item))
+
     def _points(self) -> Iterator[Block]:
         topics = [t for t in self.minutes.topics if t.points]
         if topics:
@@ -168,6 +179,8 @@ class Layout:
         yield from ((i.text, i) for i in self.minutes.decisions)
         yield from ((i.task, i) for i in self.minutes.actions)
         yield from ((i.text, i) for i in self.minutes.open_questions)
+        yield from ((i.text, i) for i in self.minutes.dissent)
+        yield from ((i.text, i) for i in (self.minutes.next_meeting,) if i)
         yield from ((p.text, p) for t in self.minutes.topics for p in t.points)
 
     def _origin(self) -> Iterator[Block]:

@@ -15,7 +15,7 @@ from apps.common.editlog import Edit
 from apps.common.provenance import Check, Origin
 from apps.minutes.model import ActionItem, Item, Minutes, Segment, Statement, Transcript
 
-SECTIONS = ("decisions", "actions", "open_questions")
+SECTIONS = ("decisions", "actions", "open_questions", "dissent")
 _ITEM_OPS = ("item", "confirm", "add", "remove")
 _AUTOMATIC = re.compile(r"(?:話者|Speaker )\d+")
 
@@ -41,6 +41,9 @@ def items_of(minutes: Minutes) -> Iterator[Item]:
     yield from minutes.decisions
     yield from minutes.actions
     yield from minutes.open_questions
+    yield from minutes.dissent
+    if minutes.next_meeting:
+        yield minutes.next_meeting
     for topic in minutes.topics:
         yield from topic.points
 
@@ -51,6 +54,8 @@ def with_ids(minutes: Minutes) -> Minutes:
     for section in SECTIONS:
         for number, item in enumerate(getattr(copy, section), 1):
             item.id = item.id or f"{section}-{number}"
+    if copy.next_meeting:
+        copy.next_meeting.id = copy.next_meeting.id or "next_meeting"
     for number, topic in enumerate(copy.topics, 1):
         topic.id = topic.id or f"topic-{number}"
         for place, point in enumerate(topic.points, 1):
@@ -182,6 +187,8 @@ def _remove(view: View, edit: Edit) -> None:
     for section in SECTIONS:
         kept = [item for item in getattr(view.minutes, section) if item.id != edit.target]
         setattr(view.minutes, section, kept)
+    if view.minutes.next_meeting and view.minutes.next_meeting.id == edit.target:
+        view.minutes.next_meeting = None
     for topic in view.minutes.topics:
         topic.points = [point for point in topic.points if point.id != edit.target]
 

@@ -13,13 +13,14 @@ import streamlit as st
 from apps.common.ui import components, frame
 from apps.common.ui.frame import Page, chip, plain
 from apps.minutes.model import ActionItem, Item, Minutes, Statement, Topic
-from apps.minutes.ui.edits import View
+from apps.minutes.ui.edits import View, items_of
 from apps.minutes.ui.store import Meeting
 
 SECTIONS = (
     ("decisions", ":material/gavel:"),
     ("actions", ":material/task_alt:"),
     ("open_questions", ":material/help:"),
+    ("dissent", ":material/thumb_down:"),
 )
 
 
@@ -31,15 +32,16 @@ def show(page: Page, meeting: Meeting, view: View) -> None:
     _summary(page, view, minutes)
     for section, icon in SECTIONS:
         _section(page, meeting, view, section, icon)
+    if minutes.next_meeting:
+        st.subheader(f":material/event: {t('minutes.next_meeting')}", anchor=False)
+        _item(page, meeting, view, minutes.next_meeting)
     _topics(page, meeting, view, minutes)
 
 
 def _summary(page: Page, view: View, minutes: Minutes) -> None:
     """How much is left to look at."""
     t = page.t
-    found = [item for section, _ in SECTIONS for item in getattr(minutes, section)]
-    found += [point for topic in minutes.topics for point in topic.points]
-    review = sum(item.check.status == "needs_review" for item in found)
+    review = sum(item.check.status == "needs_review" for item in items_of(minutes))
     label = chip(t("minutes.review_left", count=review), "warn") if review else chip(t("minutes.review_none"), "ok")
     confirmed = chip(t("minutes.confirmed_count", count=len(view.confirmed)), "mute") if view.confirmed else ""
     st.html(f"<div>{label} {confirmed}</div>")

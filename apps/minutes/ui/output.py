@@ -15,6 +15,7 @@ from apps.common.ui import frame
 from apps.common.ui.frame import Page
 from apps.minutes.documents import to_markdown, write_word
 from apps.minutes.export_srt import to_srt
+from apps.minutes.exports import to_csv, to_ics, to_vtt
 from apps.minutes.ui.edits import View, items_of
 from apps.minutes.ui.jobs import LIGHT, MINUTES_STAGE
 from apps.minutes.ui.store import Meeting
@@ -61,7 +62,11 @@ def files(meeting: Meeting, view: View, language: str) -> Iterator[tuple[str, st
             "text/markdown",
             to_markdown(minutes, transcript, written).encode(),
         )
+        tasks = to_csv(minutes, transcript, written)
+        yield "tasks_csv", ":material/table:", "_todo.csv", "text/csv", tasks
+        yield "tasks_ics", ":material/event:", "_todo.ics", "text/calendar", to_ics(minutes, written).encode()
     yield "srt", ":material/subtitles:", ".srt", "application/x-subrip", to_srt(transcript).encode()
+    yield "vtt", ":material/closed_caption:", ".vtt", "text/vtt", to_vtt(transcript).encode()
     if minutes is not None:
         data = minutes.model_dump_json(indent=2).encode()
         yield "json", ":material/data_object:", ".json", "application/json", data

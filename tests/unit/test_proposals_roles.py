@@ -137,3 +137,47 @@ def test_a_bullet_heads_the_deeper_bullets_below_it() -> None:
     assert reading.brief.products == ["診療報酬債権のファクタリング（掛目80%）", "設備更新資金 3,600万円 期間5年"]
     assert reading.brief.needs == ["賞与月に資金が薄い"]
     assert "体制" in reading.brief.free_text  # beside the list of products, no part of it
+
+
+GOSSIP = """【商談メモ】11/20 若草園芸（花き卸、従業員35名）
+・冷蔵倉庫の電気代が年間1,800万円、2年前の1.4倍
+・太陽光パネルを屋根に載せたい。業者見積4,200万円
+
+当方の提案方針
+ 1) 太陽光設備資金：4,200万円、10年
+ 2) 季節資金の枠を3,000万円に増やす
+
+注意：{remark}
+資料は10枚以内。
+"""
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "木下専務は社長と関係がよくないらしい。資料には出さないこと。",
+        "木下専務は社長と関係がよくないらしい（社外秘）。",
+        "木下専務は社長と関係がよくないらしい。絶対に触れないでください。",
+    ],
+)
+def test_an_order_without_an_object_is_about_what_stands_before_it(remark: str) -> None:
+    reading = read(GOSSIP.format(remark=remark))
+    assert "関係がよくない" not in reading.brief.model_dump_json() and "関係がよくない" not in shown(reading)
+    assert any("関係がよくない" in f.message for f in reading.findings if f.rule == "brief_withheld")
+    assert reading.brief.client == "若草園芸" and reading.brief.slide_count == 10
+    assert len(reading.brief.needs) == 2 and len(reading.brief.products) == 2
+
+
+def test_titles_of_people_end_no_english_sentence() -> None:
+    reading = read(
+        "# Notes for Thursday – Kestrel Dental Group\n\nThey plan to open 3 more clinics by end of 2027.\n"
+        "Cash sits in 14 accounts, and Ms. Ono downloads statements every Monday, which takes half a day.\n\n"
+        "What we'd pitch:\n1. Equipment loan - JPY 255 million, 8 years\n2. Cash management, JPY 45,000/month\n\n"
+        "Watch out: Dr. Imai had a dispute with our Fujisawa branch in 2023. Leave that out.\n"
+        "Timeline – credit approval Jan 2027, first drawdown Mar 2027\n"
+    )
+    brief = reading.brief
+    assert brief.client == "Kestrel Dental Group" and brief.title == ""
+    assert any("Ms. Ono downloads statements" in need for need in brief.needs) and not brief.effects
+    assert "dispute" not in brief.model_dump_json() and "dispute" not in shown(reading)
+    assert brief.schedule == ["credit approval Jan 2027", "first drawdown Mar 2027"]

@@ -187,7 +187,7 @@ _ERRAND = re.compile(
     r"訪問|面談|アポ|お?打ち?合わ?せ|依頼|お願い|相談|ご連絡|共有|急ぎ|至急|【社内】|\b(?:re|fw|fwd):|\b(?:visit|meeting|request|please|urgent|help)\b",
     re.IGNORECASE,
 )
-_GENERIC_TITLE = re.compile(r"ブリーフ|brief|メモ|依頼|ヒアリング|商談", re.IGNORECASE)
+_GENERIC_TITLE = re.compile(r"ブリーフ|brief|\bnotes?\b|メモ|依頼|ヒアリング|商談", re.IGNORECASE)
 
 
 def _client(found: Collected) -> str:

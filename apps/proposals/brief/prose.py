@@ -32,7 +32,7 @@ _CLIENT_EN = re.compile(
 )
 _GREETING = re.compile(r"^(?:お疲れ様|お世話|お客|皆|奥|関係各位|担当|各位|先方)")
 _NEED_JA = re.compile(
-    r"課題|困って|困り|悩|不安|心配|懸念|気がかり|頭が痛|ネック|負担|圧迫|足りな|不足|遅れ|遅い|滞|手間|煩雑|属人|老朽|高騰|減少|低下|悪化|伸び悩|[しりめえきせれべげいび](?<!み)たい(?!へん)"
+    r"課題|前(?:の|比)[0-9.]+倍|足りなくな|困って|困り|悩|不安|心配|懸念|気がかり|頭が痛|ネック|負担|圧迫|足りな|不足|遅れ|遅い|滞|手間|煩雑|属人|老朽|高騰|減少|低下|悪化|伸び悩|[しりめえきせれべげいび](?<!み)たい(?!へん)"
     r"|きつい|厳し|苦し|赤字|落ち(?:た|て|込)|下が(?:って|った)|上が(?:って|った)|上振れ|値上がり|気に(?:され|して|なって)"
     r"|求め|必要|ニーズ|要望|検討し|目指|急務|できていない|できない|追いつかない|影響を受け|見直し|手作業|人手|後継者|リスク|ばらつ|ぶれ"
 )
@@ -40,7 +40,7 @@ _REQUEST_JA = re.compile(
     r"提案書|提案資料|資料を|スライド|作って|作成して|まとめて|お願い|ください|提案(?:したい|する|します|予定)|ご提案|枚(?:程度|くらい|以内|で)|トーン|案内したい|紹介したい|持って(?:行|い)きたい|持参"
 )
 _COMPETITOR = re.compile(r"競合|他行|他社|相見積|コンペ|ライバル|competitor|rival", re.IGNORECASE)
-_AIM = re.compile(r"\b(?:should|will|would|could|(?:is |are )?expected to)\s(?:then\s)?(?:drop|fall|come down|go down|shrink|rise|increase|cut|save|reduce|halve|shorten|improve)\b|\b(?:hopes?|aims?|targets?|plans?) (?:to|for|is)\b.*\d", re.IGNORECASE)
+_AIM = re.compile(r"\b(?:should|will|would|could|(?:is |are )?expected to)\s(?:then\s)?(?:drop|fall|come down|go down|shrink|rise|increase|cut|save|reduce|halve|shorten|improve)\b|\b(?:hopes?|aims?|targets?) (?:to|for|is)\b.*\d", re.IGNORECASE)
 _TALKING_POINT = re.compile(r"話(?:を)?したい|説明したい|伝えたい")
 _WRITER = re.compile(r"^(?P<who>[^。、]{2,14}の[一-鿿]{1,4})です。?$")
 # A line that only names what banks and their partners sell, perhaps with its amount.
@@ -54,7 +54,7 @@ _NEED_EN = re.compile(
     r"\b(?:needs?|wants?|wish|struggl\w*|challeng\w*|problem\w*|pain|concern\w*|"
     r"risk\w*|burden|lack\w*|slow|manual\w*|difficult\w*|pressure|would like"
     r"|looking for|shortage|rising|delay\w*|expos\w*|volatil\w*|"
-    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten|complain\w*|still takes?|squeez\w*|too long|fell|dropped|losing|by hand|costs? (?:them|us|him|her))\b",
+    r"inefficien\w*|ageing|aging|outdated|worr\w*|reduce|improve|shorten|complain\w*|still takes?|squeez\w*|too long|fell|dropped|losing|takes? (?:half a|a|two|three|\d+) (?:days?|hours?|weeks?)|plans? to|by hand|costs? (?:them|us|him|her))\b",
     re.IGNORECASE,
 )
 _REQUEST_EN = re.compile(
@@ -123,6 +123,8 @@ def complete_from_prose(found: Collected, text: str) -> None:
     if not found.of("needs"):
         _needs(found, prose)
     _left_needs(found)
+    if len(found.of("needs")) < FEWEST_NEEDS:
+        _needs_in_notes(found)
     _wishes(found, prose, text)
 
 
@@ -196,6 +198,18 @@ def _needs(found: Collected, prose: list[Item]) -> None:
         for need in needs_in(item.text):
             for part in _AND_THAT.split(need):
                 found.add("needs", part, item.locator)
+
+
+FEWEST_NEEDS = 2  # with fewer, the notes on the client are looked through as well
+
+
+def _needs_in_notes(found: Collected) -> None:
+    """Notes about the client that sound like needs, where hardly any is told elsewhere."""
+    for item in [i for i in found.of("context") if _is_need(i.text) and not _COURTESY.match(i.text)]:
+        if len(found.of("needs")) <= FEWEST_NEEDS and len(item.text) <= 80:
+            found.items.remove(item)
+            for need in needs_in(item.text):
+                found.add("needs", need, item.locator)
 
 
 def _left_needs(found: Collected) -> None:

@@ -91,15 +91,24 @@ def place_by_role(found: Collected, text: str) -> None:
 # ここは先方から話が出るまで触れないで: it asks for silence on what was said right before it.
 _POINTS_BACK = re.compile(
     r"^(?:[※*(（]\s*)?(?:ただし?、?|なお、?|でも、?|ですが、?|but\s)?(?:(?:ここ|これ|それ|そこ|あれ)(?:だけ)?(?:は|も|について|に関して|、)|(?:この|その|上の|上記の|以上の)(?:件|話題?|点|辺|あたり|部分|内容|数字|情報)|"
-    r"上記|(?:please )?(?:don'?t|do not) (?:mention|say|show|write|raise|bring) (?:this|that|it)(?=[.,;!]|$| (?:to|yet|in|until|unless|before|on|up)\b)|(?:this|that|it)(?:'s| is| one)?\b)",
+    r"上記|(?:please )?leave (?:this|that|it) out\b|(?:please )?keep (?:this|that|it) (?:quiet|out|between)\b|(?:please )?(?:don'?t|do not) (?:mention|say|show|write|raise|bring) (?:this|that|it)(?=[.,;!]|$| (?:to|yet|in|until|unless|before|on|up)\b)|(?:this|that|it)(?:'s| is| one)?\b)",
     re.IGNORECASE,
+)
+
+
+# 資料には出さないこと: an order without an object of its own.
+_ORDER_ALONE = re.compile(
+    r"^(?:[※*(（]\s*)?(?:絶対に?|決して|くれぐれも|念のため)?(?:(?:ご?提案)?(?:資料|スライド|書面|提案書|議事録|メール)|先方|お客(?:様|さま)|相手|本人|社長|外部?)?(?:に|には|にも|では|の前では)?、?"
+    r"(?:絶対に?|決して|一切)?(?:載せ|書か|出さ|見せ|言わ|触れ|入れ|話さ|伝え)(?:ない|ず|ません)"
 )
 
 
 def _only_silence(text: str) -> bool:
     """Whether a sentence says no more than that: この件は社内限りですが、社長は他行と揉めています tells a secret of its own."""
     secret = list(_SECRET.finditer(text))
-    return bool(secret) and _POINTS_BACK.match(text.strip()) is not None and len(text) - secret[-1].end() <= 14
+    if not secret or len(text) - secret[-1].end() > 14:
+        return False
+    return (_POINTS_BACK.match(text.strip()) or _ORDER_ALONE.match(text.strip())) is not None
 
 
 def _silence(found: Collected) -> None:
@@ -141,6 +150,8 @@ def _role(item: Item, near: Sequence[tuple[str, Tags]], first: bool) -> str:
     best = max(tag, key=lambda name: tag[name])
     if item.field in _OPEN and _SUBSIDY.search(item.text) and best in ("cost", "terms", "facts"):
         return "terms"
+    if item.field in (*_OPEN, "context", "schedule") and _NEXT_VISIT.match(item.text):
+        return "context"
     if item.field in _OPEN and _VISIT.search(item.text) and best in ("schedule", "client", "greeting", "audience"):
         return "context"
     if item.field in _OPEN and _WISH.search(item.text) and best in ("facts", "context", "client"):
@@ -180,6 +191,9 @@ _VISIT = re.compile(
 )
 
 
+_NEXT_VISIT = re.compile(r"次回\s?(?:[:：は]|の)[^。]*(?:提案|訪問|面談|伺|説明)")
+
+
 def _asked_for(text: str) -> str:
     """What looks like an instruction may say what to sell (…をご提案します) or to talk about (…という話をしたい)."""
     if caveat_in(text):
@@ -191,8 +205,8 @@ def _asked_for(text: str) -> str:
 
 _SECRET = re.compile(
     r"(?:載せ|書か|出さ|見せ|言わ|触れ|入れ|話さ|伝え)(?:ない(?:で|こと|よう)|ず|ません)|(?:話|話題|説明|言及|約束|提示|比較)(?:は|を)?[^。、]{0,16}(?:し(?:ない(?:で|こと|よう)|ません)|控え|避け)|"
-    r"内緒|ここだけ|他言|口外|社内(?:限|用|向け|のみ|だけ)|オフレコ|極秘|部外秘|伏せ(?:て|る)"
-    r"|\bnot for (?:the )?(?:deck|slides?|client)|\bkeep (?:this |it )?(?:quiet|out|between)|\bdon'?t (?:mention|say|show|write)|\bdo not (?:mention|say|show|write)|\boff the record|\binternal(?:ly)? only|\bbetween us\b|\bconfidential\b",
+    r"内緒|内々|ここだけ|他言|口外|社内(?:限|用|向け|のみ|だけ)|行内限|社外秘|取扱(?:い)?注意|オフレコ|極秘|部外秘|伏せ(?:て|る)"
+    r"|\bnot for (?:the )?(?:deck|slides?|client)|\bkeep (?:this |it )?(?:quiet|out|between)|\bdon'?t (?:mention|say|show|write)|\bdo not (?:mention|say|show|write)|\boff the record|\binternal(?:ly)? only|\bbetween us\b|\bconfidential\b|\bleave (?:this|that|it) out\b",
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^[\s　]*(?P<label>[^:：|。]{1,24}?)\s*[:：]\s*\S")
@@ -268,7 +282,8 @@ def _worded(role: str, text: str) -> Iterable[str]:
 
 def _client(found: Collected, item: Item) -> None:
     """Who the client is: the name once, and all that is said with it as background."""
-    name = "" if found.of("client") else _POINTER.sub("", client_in(item.text)) or name_in(item.text)
+    text = _DAY_FIRST.sub("", item.text)
+    name = "" if found.of("client") else _POINTER.sub("", client_in(text)) or name_in(text)
     if name:
         found.add("client", name, item.locator)
     if not name or len(fold(item.text)) > len(fold(name)) + 4:
@@ -280,6 +295,7 @@ _POINTER = re.compile(
     r"|(?:the )?(?:client|customer|prospect|account|company)\s*(?:is|:|=)\s*|(?:he|she) runs )",
     re.IGNORECASE,
 )
+_DAY_FIRST = re.compile(r"^(?:20\d\d[/.年-])?\d{1,2}[/.月]\d{1,2}日?\s*(?:[（(][月火水木金土日][)）])?[\s　]+")
 _QUOTED = re.compile(r"[「『“\"](?P<name>[^」』”\"]{2,24})[」』”\"]")
 _NAME = re.compile(
     r"^(?P<name>[^、。，,（(\s　:：]{2,24}?)(?:さん|様|さま|殿|って(?:いう)?|という|ね|の件|です|だ)?(?=[、。，,（(\s　:：]|$)"
@@ -288,12 +304,12 @@ _NAME_EN = re.compile(r"^(?P<name>[A-Z][\w&'’.-]*(?:\s(?:[A-Z&][\w&'’.-]*|of
 
 
 # 先方の状況ですが、…: what is told of the client, not what it is called.
-_NO_NAME = re.compile(r"です|ます|状況|現状|要望|希望|課題|悩み|事情|意向|方針|予定|背景|経緯|関係|窓口|担当者|(?:社長|部長|専務|会長)$|^(?:お|ご|御)")
+_NO_NAME = re.compile(r"^[\d/.:年月日時分\s]+$|です|ます|状況|現状|要望|希望|課題|悩み|事情|意向|方針|予定|背景|経緯|関係|窓口|担当者|(?:社長|部長|専務|会長)$|^(?:お|ご|御)")
 
 
 def name_in(text: str) -> str:
     """What a line about the client calls it, where it has no legal form: 行田の足袋屋さん、…, Meridian Care Homes, 14 …"""
-    said = _POINTER.sub("", text.strip())
+    said = _POINTER.sub("", _DAY_FIRST.sub("", text.strip()))
     quoted = _QUOTED.search(said[:40])
     if quoted:
         return quoted["name"]

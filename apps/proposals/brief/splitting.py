@@ -16,8 +16,17 @@ BULLET = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, without empty ones; their closing marks stay."""
-    return [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
+    """The sentences of a text, without empty ones; their closing marks stay. ``Dr. Imai`` is not cut."""
+    found: list[str] = []
+    for part in (part.strip() for part in _SENTENCE.split(text) if part and part.strip()):
+        if found and _ABBREVIATED.search(found[-1]):
+            found[-1] += " " + part
+        else:
+            found.append(part)
+    return found
+
+
+_ABBREVIATED = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|Prof|St|Messrs|Jr|Sr|No|approx|ca|vs|e\.g|i\.e|cf|incl|Attn)\.$")
 
 
 def split_list(text: str) -> list[str]:

@@ -19,6 +19,7 @@ _BRACKETED = re.compile(r"^[\s　]*[【［\[〈《<](?P<text>[^】］\]〉》>]{
 _MARKED = re.compile(r"^[\s　]*[■◆▼▲□◇◎★☆●○▶]\s*(?P<text>.+)$")
 _NUMBERED = re.compile(r"^[\s　]*(?:\d{1,2}[.．)）]|[①-⑳]|[(（]\d{1,2}[)）])\s*(?P<text>[^:：]{1,16})[:：]?$")
 _LABELLED = re.compile(r"^[\s　]*(?P<label>[^:：|｜]{1,30}?)\s*[:：]\s*(?P<rest>.*)$")
+_DASHED = re.compile(r"^(?P<label>[^:：–—]{2,24}?)\s[–—]\s(?P<rest>.+)$")  # Timeline – approval in January, …
 _SENTENCE_LIKE = re.compile(r"\d|(?:です|ます|る|た|い|ん)$|[.!?！？]$")  # between bullets: no heading
 _ABOUT_DECK = re.compile(
     r"提案(?:書|資料)|説明資料|資料(?:を|の|$)|スライド|プレゼン|\d\s?枚|\b(?:deck|slides?|presentation)\b", re.IGNORECASE
@@ -155,11 +156,15 @@ class _Reader:
         bullet = BULLET.match(text)
         indent = len(bullet["indent"]) if bullet else 0
         label = _LABELLED.match(bullet["text"] if bullet else text)
+        dashed = _DASHED.match(text) if label is None and not bullet else None
+        label = dashed if dashed and concept_of(dashed["label"]) else label
         if label is None or re.match(r"//", label["rest"]):
             return False
         outside = self.section is None or self.section.indent >= 0
-        loose = not bullet and outside and not re.match(r"[\s　]", text)
-        name = concept_of(label["label"]) if loose or switch else field_of(label["label"])
+        margin = not bullet and not re.match(r"[\s　]", text)
+        loose = margin and outside
+        after = margin and self.section is not None and self.section.ended
+        name = concept_of(label["label"]) if loose or after or switch else field_of(label["label"])
         beside = (loose and self.section is not None and self.section.whole) or self._sibling(bullet)
         sibling = beside and len(label["label"]) <= 16
         if name is None and not sibling:
@@ -176,7 +181,7 @@ class _Reader:
         """What stands on the line of a label. A figure under a label of its own (売上高：38億円) is one of the numbers."""
         if text.strip() and self.section:
             name = self.section.field
-            if name == "other" and len(text) <= 40 and any(f.unit for f in quantities(text)):
+            if name == "other" and len(text) <= 40 and "。" not in text and any(f.unit for f in quantities(text)):
                 self.found.unknown.pop()
                 self.figures(text if self.section.heading in text else f"{label}：{text}", f"{label}：{text}", number)
                 return

@@ -194,6 +194,10 @@ _VISIT = re.compile(
 _NEXT_VISIT = re.compile(r"次回\s?(?:[:：は]|の)[^。]*(?:提案|訪問|面談|伺|説明)")
 
 
+# A clock time makes it an appointment of the seller's.
+_APPOINTMENT = re.compile(r"^(?:20\d\d[/年])?\d{1,2}[/月]\d{1,2}日?\s*(?:[（(].[)）])?\s*\d{1,2}(?:時|:\d\d).*(?:提案|訪問|面談|説明|伺|打ち?合わせ)")
+
+
 def _asked_for(text: str) -> str:
     """What looks like an instruction may say what to sell (…をご提案します) or to talk about (…という話をしたい)."""
     if caveat_in(text):
@@ -272,7 +276,8 @@ def _worded(role: str, text: str) -> Iterable[str]:
     if role == "risks" and (caveat := caveat_in(text)):
         return [caveat]
     if role == "schedule":
-        return pieces(role, as_step(text))
+        said = [one for one in sentences(text) if not _APPOINTMENT.match(one)] or [text]
+        return [part for one in said for part in pieces(role, as_step(one))]
     if role == "products" and (offered := products_in(text)):
         return [named(role, name) for name in offered]
     if role in LISTS:

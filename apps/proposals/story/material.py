@@ -24,7 +24,7 @@ _NOW_THEN = re.compile(
     r"(?:現状|現在|現行|now|today|current)\s*(?P<now>.+?)\s*→\s*(?:目標値?|導入後|今後|target|goal|after)\s*(?P<then>.+)"
 )
 _MOMENT = re.compile(r"(?<=.{2})の(?:とき|際|場合|ため)$")
-_LEANING = re.compile(r"^(?:残り|その|それ|これ|一方|また|毎)")  # a clause that says nothing without the one before
+_LEANING = re.compile(r"^(?:\d|残り|その|今は|それ|これ|一方|また|毎)")  # a clause that says nothing without the one before
 _SHARE = re.compile(r"^(?:のうち|うち|程度|以上|ほど|の|、|を|が|は)+")
 
 
@@ -123,7 +123,7 @@ class Point:
             return next((t for t in (text, shorter) if len(t.split()) <= _TITLE_WORDS), self.topic)
         if self.now_and_then:
             return f"{text}（{self.now_and_then[0]}）"
-        clauses = re.split("[、。]", text)
+        clauses = re.split("、", text.split("。")[0])
         first, last = clauses[0].strip(), clauses[-1].strip()
         state = re.sub(r"(?:ていて|ており|ていまして)$", "ている", first)
         whole = re.search(r"(?:たい|ない|ている|れる|まる|える)$", first) is not None  # 新しい加工機を入れたい、見積りは…

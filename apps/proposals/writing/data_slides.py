@@ -175,7 +175,7 @@ def _readable(one: Trend, other: Trend) -> bool:
 
 
 # Terms of a deal and wishes are nothing that a proposal improves.
-_A_TERM = re.compile(r"手付|頭金|着手金|前払|前金|見積|納期|期間|掛目|補助|助成|上限|自己資金|年齢|歳|down payment|deposit|quote|lead time|term\b", re.IGNORECASE)
+_A_TERM = re.compile(r"年商|従業員|資本金|^毎[年月週日]$|枠|手付|頭金|着手金|前払|前金|見積|納期|期間|掛目|補助|助成|上限|自己資金|年齢|歳|down payment|deposit|quote|lead time|term\b", re.IGNORECASE)
 
 
 def _baseline(c: Context) -> list[EvidenceNumber]:

@@ -241,6 +241,7 @@ def _term_of(product: Point, line: CostLine) -> CostLine:
     name = short_name(product) if product.name.isascii() else re.split("[ 　]", product.name)[0]
     rate = "%" in half_width(line.amount)
     words = re.split(r"[、，(（:：]|, ", line.name)[-1].strip(" 　,;.")
+    words = "" if _ONLY_TERM.fullmatch(words) else words
     before = re.split("[、，]", product.text.partition(line.amount)[0])[-1]
     if rate and _EARNED.search(before):
         return replace(line, name=f"{name}：{before.strip()}", kind="terms")
@@ -251,9 +252,10 @@ def _term_of(product: Point, line: CostLine) -> CostLine:
     return replace(line, name=name, kind="" if rate else "terms")
 
 
+_ONLY_TERM = re.compile(r"(?:期間\s?)?\d+\s?(?:years?|months?|年間?|か月|ヶ月|ヵ月)")
 _EARNED = re.compile("配当|利回り|dividend|yield", re.IGNORECASE)  # what a product brings is no cost
 _GRANTED = re.compile(r"補助|助成|給付|還元|キャッシュバック|subsid|grant|rebate", re.IGNORECASE)  # what the client gets
-_PRICE = re.compile(r"費|料|初期|導入|月額|年額|月々|価格|代金|fee|price|charge|monthly|per month|a month|set-?up", re.IGNORECASE)
+_PRICE = re.compile(r"費|料|初期|導入|月額|年額|月々|価格|代金|fee|price|charge|monthly|per month|a month|/\s?(?:month|year|月|年)|毎月|set-?up", re.IGNORECASE)
 
 
 def _told_elsewhere(number: EvidenceNumber, material: Material) -> bool:

@@ -181,3 +181,10 @@ def test_titles_of_people_end_no_english_sentence() -> None:
     assert any("Ms. Ono downloads statements" in need for need in brief.needs) and not brief.effects
     assert "dispute" not in brief.model_dump_json() and "dispute" not in shown(reading)
     assert brief.schedule == ["credit approval Jan 2027", "first drawdown Mar 2027"]
+
+
+def test_who_is_met_is_the_audience_where_the_client_has_a_key_of_its_own() -> None:
+    text = "顧客: 学校法人 緑風学園\n相手: 理事長、事務局長\n困りごと: [寄付の申込みが紙だけ]\n提案: [教育施設ローン 3億円]\n"
+    reading = parse_brief(text.encode(), "brief.yaml")
+    assert reading.brief.audience == "理事長、事務局長"
+    assert not [f for f in reading.findings if f.rule == "brief_unknown_field"]

@@ -29,7 +29,7 @@ def collect_yaml(data: Mapping[Any, Any]) -> Collected:
     found = Collected()
     has_client = any(concept_of(str(key)) == "client" for key in data)
     for key, value in data.items():
-        field = concept_of(str(key))
+        field = concept_of(str(key)) or ("audience" if has_client and str(key).strip() in _OPPOSITE else None)
         if field == "company" and not has_client:
             field = "client"
         if value is not None and value != "":
@@ -59,6 +59,9 @@ def _put(found: Collected, field: str | None, key: str, value: Any, locator: str
         for text, where in flatten(value, locator):
             for sentence in sentences(text):
                 found.add("context", sentence, where)
+
+
+_OPPOSITE = ("相手", "お相手", "面談者", "面談相手", "who")  # where the client has a key of its own, its people
 
 
 def _parts(found: Collected, value: Mapping[Any, Any], locator: str) -> None:

@@ -66,7 +66,7 @@ def _pairs(material: Material, numbers: list[EvidenceNumber], calculator: Calcul
     for number in numbers:
         base, role = split_role(number.label)
         key = (label_key(base), number.unit.split("/")[0])
-        if role:
+        if role and key[0]:  # two figures without a name are no measure
             roles.setdefault(key, {}).setdefault(role, number)
             names.setdefault(key, base)
     lacking = {key for key, found in roles.items() if "before" not in found}

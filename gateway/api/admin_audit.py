@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import StreamingResponse
 
-from gateway.api.roles import Auditor, AuditorRun, Run
+from gateway.api.roles import Admin, Auditor, AuditorRun, Run
 from gateway.api.services import Services, TheServices
 from gateway.audit import export as exporting
 from gateway.audit import retention, search
@@ -25,6 +25,7 @@ from gateway.audit.shown import request as shown_request
 from gateway.audit.times import day, moment
 from gateway.audit.verify import Options, verify
 from gateway.errors import NotFound, Unavailable
+from gateway.identity.model import VirtualKey
 
 router = APIRouter(prefix="/admin/audit", tags=["admin"])
 
@@ -161,27 +162,32 @@ def list_holds(auditor: Auditor, log: Log, released: bool = False) -> dict[str, 
 
 
 @router.post("/holds", status_code=201)
-async def add_hold(asked: NewHold, run: Run, log: Log, services: TheServices) -> dict[str, Any]:
+async def add_hold(asked: NewHold, admin: Admin, run: Run, log: Log) -> dict[str, Any]:
     """Keep bodies and records of these days until the hold is released."""
     first, last = day(asked.first_day), day(asked.last_day)
 
     def add() -> retention.Hold:
         store = log.chain.store
         return retention.add_hold(
-            store, _already_recorded, tenant=asked.team, first_day=first, last_day=last, reason=asked.reason, by="admin"
+            store, _already_recorded, tenant=asked.team, first_day=first, last_day=last, reason=asked.reason, by=_who(admin)
         )
 
     return asdict(await run("audit.hold.add", asked.team or "all", asked.model_dump(), add))
 
 
 @router.delete("/holds/{hold_id}")
-async def release_hold(hold_id: str, run: Run, log: Log) -> dict[str, Any]:
+async def release_hold(hold_id: str, admin: Admin, run: Run, log: Log) -> dict[str, Any]:
     """End a hold."""
     store = log.chain.store
     await run(
-        "audit.hold.release", hold_id, {}, lambda: retention.release_hold(store, _already_recorded, hold_id, "admin")
+        "audit.hold.release", hold_id, {}, lambda: retention.release_hold(store, _already_recorded, hold_id, _who(admin))
     )
     return {"id": hold_id, "released": True}
+
+
+def _who(caller: VirtualKey) -> str:
+    """The person, or the key where nobody is known."""
+    return caller.user.name or caller.name
 
 
 def _already_recorded(kind: str, data: dict[str, Any]) -> None:
